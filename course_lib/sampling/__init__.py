@@ -1,0 +1,13 @@
+"""Which k-space samples are acquired: masks and trajectories are made here, and read back.
+
+A mask is a float tensor, 1 = acquired: lines (1, 1, 1, W), planes (1, 1, H, W), frames (1, 1, T, 1, W).
+"""
+
+from .lines import equispaced, kt, random, uniform, within
+from .poisson import poisson
+from .read import acs, effective_acceleration, psf, spacing
+from .spokes import golden_angle
+
+__all__ = [
+    "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "poisson", "psf", "random", "spacing", "uniform", "within",
+]  # fmt: skip

@@ -1,0 +1,56 @@
+"""What a mask says about itself."""
+
+import torch
+from torch import Tensor
+
+from ..errors import CourseError
+
+
+def effective_acceleration(mask: Tensor) -> float:
+    """All samples / acquired samples, calibration lines included: the number to report, not the nominal one."""
+    acquired = mask.sum().item()
+    if acquired == 0:
+        raise CourseError("mask", "at least one acquired sample", "none")
+    return mask.numel() / acquired
+
+
+def acs(mask: Tensor) -> tuple[int, int]:
+    """The columns [start, stop) around W//2 that are acquired without a gap, in every frame and slice.
+
+    Of a two-dimensional mask the middle row is read. Empty, start == stop, when the centre column is missing.
+    """
+    lines = _columns(mask)
+    start = stop = len(lines) // 2
+    while stop < len(lines) and lines[stop]:
+        stop += 1
+    while start > 0 and lines[start - 1] and stop > len(lines) // 2:
+        start -= 1
+    return start, stop
+
+
+def spacing(mask: Tensor) -> int:
+    """The acceleration R of a regular mask: outside the centre block exactly every R-th line is acquired.
+
+    Raises CourseError for any other mask (random lines, fastMRI's rounded equispaced lines).
+    """
+    lines, (start, stop) = _columns(mask), acs(mask)
+    width = len(lines)
+    outside = [i for i in range(width) if lines[i] and not start <= i < stop]
+    if all(lines):
+        return 1
+    for step in range(width // 2, 1, -1) if outside else ():
+        lattice = range(outside[0] % step, width, step)
+        if all(lines[i] for i in lattice) and all(i in lattice for i in outside):
+            return step
+    raise CourseError("mask", "every R-th line and a centre block", "irregular lines", "make it with sampling.uniform")
+
+
+def psf(mask: Tensor) -> Tensor:
+    """The image of a single point seen through the mask, centred, peak 1: what undersampling does to every pixel."""
+    spread = torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(mask, (-2, -1))), (-2, -1))
+    return spread / spread.abs().amax((-2, -1), keepdim=True)
+
+
+def _columns(mask: Tensor) -> list[bool]:
+    row = mask[..., mask.shape[-2] // 2, :]
+    return (row.reshape(-1, row.shape[-1]) > 0).all(0).tolist()
