@@ -1,0 +1,7 @@
+"""Networks without MRI opinions, and the adapters between them and complex images."""
+
+from .cnn import cnn
+from .complex import OnComplex, as_complex, as_real
+from .unet import UNet
+
+__all__ = ["OnComplex", "UNet", "as_complex", "as_real", "cnn"]

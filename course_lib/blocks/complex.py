@@ -1,0 +1,27 @@
+"""The only place where a complex image becomes two real channels."""
+
+import torch
+from torch import Tensor, nn
+
+from ..shapes import Image
+
+
+def as_real(x: Image) -> Tensor:
+    """Complex (batch, *extra, height, width) -> real (batch, 2, *extra, height, width)."""
+    return torch.stack([x.real, x.imag], dim=1)
+
+
+def as_complex(x: Tensor) -> Image:
+    """Real (batch, 2, *extra, height, width) -> complex (batch, *extra, height, width), in float32 at least."""
+    return torch.complex(*(x if x.dtype == torch.float64 else x.float()).unbind(dim=1))
+
+
+class OnComplex(nn.Module):
+    """A real network that maps 2 channels to 2 channels, used on complex images."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Image) -> Image:
+        return as_complex(self.net(as_real(x)))

@@ -1,0 +1,126 @@
+"""Is a method what it says it is? The contract every method keeps, and the claims each makes of itself.
+
+Tests, notebooks and the command line call the same `check`.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from .data.phantom import phantom_sample
+from .data.sample import Sample, stack
+from .methods import METHODS, Reconstructor, card
+
+
+@dataclass(frozen=True)
+class Result:
+    """One sentence about a method, and whether it is true."""
+
+    sentence: str
+    holds: bool
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{'✓' if self.holds else '✗'} {self.sentence}" + (f": {self.why}" if self.why else "")
+
+
+def small(name: str, seed: int = 0) -> Reconstructor:
+    """The method at its smallest, with weights that do something (last layers that start at zero are stirred)."""
+    torch.manual_seed(seed)
+    model = card(name).build(**card(name).small)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1 and not parameter.any():
+                parameter.normal_(std=0.02)
+    return model
+
+
+def claims(name: str) -> dict[str, Callable]:
+    """The claims of a method: sentence -> function(model, sample)."""
+    module = sys.modules[card(name).cls.__module__]
+    found = {key: value for key, value in vars(module).items() if key.startswith("claim_")}
+    return {key.removeprefix("claim_").replace("_", " "): value for key, value in found.items()}
+
+
+def contract() -> dict[str, Callable]:
+    """What every method keeps: sentence -> function(name)."""
+    keeps = (
+        gives_one_finite_complex_image_a_sample,
+        works_with_one_coil_and_odd_sizes,
+        treats_every_sample_of_a_batch_on_its_own,
+        has_a_gradient_for_every_parameter,
+        lowers_its_loss_in_twenty_steps,
+        states_its_problem_as_an_equation,
+    )
+    return {f.__name__.replace("_", " "): f for f in keeps}
+
+
+def check(name: str | None = None) -> list[Result]:
+    """Contract and claims of one method, or of all."""
+    if name is None:
+        return [result for each in METHODS for result in check(each)]
+    results = [_try(f"{name} {text}", lambda f=f: f(name)) for text, f in contract().items()]
+    sample = phantom_sample()
+    return results + [_try(f"{name}: {text}", lambda f=f: f(small(name), sample)) for text, f in claims(name).items()]
+
+
+def gives_one_finite_complex_image_a_sample(name: str) -> None:
+    _reconstruct(name, phantom_sample(coils=4))
+
+
+def works_with_one_coil_and_odd_sizes(name: str) -> None:
+    _reconstruct(name, phantom_sample(height=31, width=27, coils=1))
+
+
+def treats_every_sample_of_a_batch_on_its_own(name: str) -> None:
+    first, second = phantom_sample(seed=1), phantom_sample(seed=2)
+    both, alone = _reconstruct(name, stack([first, second])), _reconstruct(name, second)
+    assert (both[1] - alone[0]).abs().max() < 1e-4, "a sample changes when another stands beside it"
+
+
+def has_a_gradient_for_every_parameter(name: str) -> None:
+    model = small(name)
+    if any(True for _ in model.parameters()):
+        model.loss(phantom_sample()).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), f"no gradient reaches {key}"
+
+
+def lowers_its_loss_in_twenty_steps(name: str) -> None:
+    model, sample = small(name), phantom_sample()
+    if not any(True for _ in model.parameters()):
+        return
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(20):
+        optimiser.zero_grad()
+        loss = model.loss(sample)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0], f"the loss went from {losses[0]:.4g} to {losses[-1]:.4g}"
+
+
+def states_its_problem_as_an_equation(name: str) -> None:
+    text = sys.modules[card(name).cls.__module__].__doc__ or ""
+    assert "=" in text or "min_" in text, "the module's docstring holds no equation"
+    assert claims(name), "the module makes no claim"
+
+
+def _reconstruct(name: str, sample: Sample) -> torch.Tensor:
+    with torch.no_grad():
+        x = small(name)(sample.kspace, sample.A)
+    assert x.shape == sample.image.shape, f"expected {tuple(sample.image.shape)}, found {tuple(x.shape)}"
+    assert x.dtype == sample.image.dtype, f"expected {sample.image.dtype}, found {x.dtype}"
+    assert x.isfinite().all(), "not finite"
+    return x
+
+
+def _try(sentence: str, test: Callable[[], None]) -> Result:
+    try:
+        test()
+    except Exception as error:  # a claim that breaks is a claim that does not hold
+        return Result(sentence, False, f"{type(error).__name__} {error}".strip())
+    return Result(sentence, True)

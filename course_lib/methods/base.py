@@ -1,0 +1,77 @@
+"""What every reconstruction method is: a function of the data and the forward model, with a card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from ..data.sample import Sample
+from ..errors import CourseError
+from ..losses import mse
+from ..ops.linear import LinearOperator
+from ..shapes import Image, KSpace, agree
+
+
+class Reconstructor(nn.Module):
+    """`x = method(y, A)`: y (batch, coil, *extra, height, width) -> x (batch, *extra, height, width)."""
+
+    card: "Card"
+
+    def forward(self, y: KSpace, A: LinearOperator) -> Image:
+        """The method."""
+        raise NotImplementedError
+
+    def loss(self, sample: Sample) -> Tensor:
+        """What training lowers; supervised mean squared error unless the method has its own."""
+        return mse(self(sample.kspace, sample.A), sample.image)
+
+    def __call__(self, y: KSpace, A: LinearOperator) -> Image:
+        parts = {name: getattr(A, name) for name in ("mask", "maps") if hasattr(A, name)}
+        agree(type(self).__name__, y=y, **parts)
+        return super().__call__(y, A)
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts about a method that its code does not say."""
+
+    name: str
+    cls: type[Reconstructor]
+    ref: int | None  # reference number in the review; None for what it does not cite
+    section: str
+    learns: Literal["nothing", "database", "scan"]
+    small: dict[str, Any] = field(default_factory=dict)  # overrides for a CPU
+    differs: tuple[str, ...] = ()  # known departures from the paper
+
+    def build(self, **settings: Any) -> Reconstructor:
+        """The method with the paper's settings, or with those given."""
+        return self.cls(**settings)
+
+
+METHODS: dict[str, Card] = {}
+
+
+def method(
+    name: str,
+    *,
+    ref: int | None,
+    section: str,
+    learns: Literal["nothing", "database", "scan"],
+    small: dict[str, Any] | None = None,
+    differs: tuple[str, ...] = (),
+) -> Callable[[type[Reconstructor]], type[Reconstructor]]:
+    """Class decorator: put a Reconstructor and its card on the table of METHODS."""
+
+    def register(cls: type[Reconstructor]) -> type[Reconstructor]:
+        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs)
+        return cls
+
+    return register
+
+
+def card(name: str) -> Card:
+    """The card of a method, or an error that lists the names there are."""
+    if name not in METHODS:
+        raise CourseError(f"no method is called {name!r}", expected=f"one of {', '.join(METHODS)}", found=repr(name))
+    return METHODS[name]

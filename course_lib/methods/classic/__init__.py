@@ -1,0 +1,1 @@
+"""Review, section 1.1: reconstruction without learning."""

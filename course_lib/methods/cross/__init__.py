@@ -1,0 +1,1 @@
+"""Review, section 2.4: in both domains."""

@@ -1,0 +1,1 @@
+"""Review, section 2.2: from k-space to k-space."""

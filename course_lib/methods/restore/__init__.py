@@ -1,0 +1,1 @@
+"""Review, section 2.1: from image to image."""

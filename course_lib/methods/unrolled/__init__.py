@@ -1,0 +1,1 @@
+"""Review, section 2.5: optimisation algorithms, unrolled."""

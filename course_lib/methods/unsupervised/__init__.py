@@ -1,0 +1,1 @@
+"""Review, section 3: learning without a truth."""

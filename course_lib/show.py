@@ -1,0 +1,38 @@
+"""From the text to the source: a method's equation, card, code and claims; and what two methods differ in."""
+
+import difflib
+import inspect
+import sys
+
+from .check import check, claims
+from .methods import card
+
+
+def show(name: str, source: bool = True, verify: bool = True) -> str:
+    """Equation, card, source and claims of a method as text, each claim with a tick when it holds here and now."""
+    c = card(name)
+    parts = [inspect.cleandoc(sys.modules[c.cls.__module__].__doc__ or ""), _facts(name)]
+    if source:
+        parts.append(inspect.getsource(c.cls).rstrip())
+    ticks = check(name) if verify else [f"- {text}" for text in claims(name)]
+    parts.append("\n".join(str(tick) for tick in ticks))
+    return "\n\n".join(parts)
+
+
+def diff(first: str, second: str) -> str:
+    """The lines in which the classes of two methods differ, as a unified diff."""
+    a, b = (inspect.getsource(card(name).cls).splitlines() for name in (first, second))
+    return "\n".join(difflib.unified_diff(a, b, first, second, lineterm=""))
+
+
+def _facts(name: str) -> str:
+    c = card(name)
+    defaults = ", ".join(map(str, inspect.signature(c.cls).parameters.values()))
+    count = sum(p.numel() for p in c.build().parameters())
+    lines = [
+        f"review section {c.section}" + (f", reference [{c.ref}]" if c.ref else ""),
+        f"learns from: {c.learns}",
+        f"settings: {defaults or 'none'}",
+        f"parameters: {count:,}" + (f"; on a CPU {c.small}" if c.small else ""),
+    ]
+    return "\n".join(lines + [f"differs: {sentence}" for sentence in c.differs])

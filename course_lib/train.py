@@ -1,0 +1,122 @@
+"""Training: one loop. Its budget is a time, because time is what a learner has."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from . import checkpoint
+from .data.sample import Sample, stack
+from .errors import CourseError
+from .evaluate import evaluate
+from .methods.base import Reconstructor
+
+
+@dataclass
+class Run:
+    """What happened while a model was trained, and its best weights."""
+
+    best: dict[str, Tensor]
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    validation: list[tuple[float, float]] = field(default_factory=list)  # (seconds, PSNR)
+
+    @property
+    def steps(self) -> int:
+        return len(self.losses)
+
+    def facts(self) -> dict:
+        return {"seconds": self.seconds, "losses": self.losses, "validation": self.validation}
+
+    def validate(self, model: Reconstructor, samples: Sequence[Sample]) -> None:
+        """Note the PSNR on `samples`, and the weights when it is the best so far."""
+        psnr = evaluate(model, samples).mean("psnr")
+        if psnr > max((p for _, p in self.validation), default=-math.inf):
+            self.best = _copy(model)
+        self.validation.append((self.seconds, psnr))
+
+
+def fit(
+    model: Reconstructor,
+    train: Sequence[Sample],
+    validation: Sequence[Sample],
+    seconds: float,
+    lr: float = 3e-3,
+    batch: int = 1,
+    seed: int = 0,
+    checks: int = 6,
+    save_to: Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train `model` for `seconds` of wall-clock time, validation included, and leave its best weights in it.
+
+    AdamW; the learning rate rises for 5 % of the time, then falls to 0 along a cosine. The model is validated
+    `checks` times and at the end. With `save_to` the run is saved at each check, and goes on from there when the
+    file exists. Ctrl-C ends it early and keeps the best weights. Raises `CourseError` when the loss is no number.
+    """
+    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
+    run = Run(best=_copy(model))
+    if save_to is not None and save_to.exists():
+        run.best, facts = checkpoint.load(save_to, model, optimiser)
+        run = Run(best=run.best, **facts)
+    batches = _forever(train, batch, seed + run.steps)
+    start = time.monotonic() - run.seconds
+    try:
+        with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
+            while (run.seconds := time.monotonic() - start) < seconds:
+                run.losses.append(_step(model, optimiser, next(batches), lr * schedule(run.seconds / seconds)))
+                bar.update(int(run.seconds) - bar.n)
+                if run.seconds > seconds * (len(run.validation) + 1) / (checks + 1):
+                    run.validate(model, validation)
+                    bar.set_postfix_str(f"step {run.steps}, validation PSNR {run.validation[-1][1]:.2f} dB")
+                    if save_to is not None:
+                        checkpoint.save(save_to, model, run.best, optimiser, run.facts())
+    except KeyboardInterrupt:
+        tqdm.write(f"Stopped after {run.steps} steps; the best weights so far stay.")
+    run.validate(model, validation)
+    model.load_state_dict(run.best)
+    return run
+
+
+def _step(model: Reconstructor, optimiser: torch.optim.Optimizer, sample: Sample, lr: float) -> float:
+    device = next(model.parameters()).device
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
+        loss = model.loss(sample.to(device))
+    if not loss.isfinite():
+        raise CourseError(f"the loss became {loss.item()}", remedy="a smaller learning rate")
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return loss.item()
+
+
+def schedule(fraction: float) -> float:
+    """Learning rate as a share of its maximum: a short warm-up, then a cosine to 0."""
+    return min(1.0, fraction / 0.05) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether convolutions in bfloat16 are faster here than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def _copy(model: Reconstructor) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
+def _forever(samples: Sequence[Sample], batch: int, seed: int) -> Iterator[Sample]:
+    rng = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(len(samples), generator=rng).tolist()
+        for i in range(0, len(order) - batch + 1, batch):
+            yield stack([samples[j] for j in order[i : i + batch]])
