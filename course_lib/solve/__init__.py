@@ -1,0 +1,6 @@
+"""Classical algorithms: one function is one visible loop; every sample of a batch on its own."""
+
+from .linear import cg, dot, power
+from .proximal import admm, fista, ista, pdhg, soft
+
+__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "soft"]
