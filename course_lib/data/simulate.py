@@ -59,11 +59,10 @@ def scan(slices: Tensor, scanner: Scanner, size: int, coils: int, seed: int, aug
         magnitude = remap(tissue, g) * shading(2 * size, g)
     magnitude = magnitude / level(magnitude)
     still = magnitude * torch.polar(torch.ones(()), phase(tissue, g))
-    scanner = scanner.mixed(mixture(len(scanner.modes), g))
-    maps = sensitivities(scanner.modes, size, g)
-    if coils < len(maps):
-        matrix = strongest(maps, magnitude, coils)
-        scanner, maps = scanner.mixed(matrix), torch.einsum("nc,cyx->nyx", matrix, maps)
+    scanner, place = scanner.mixed(mixture(len(scanner.modes), g)), coil_places(2 * size, g)
+    if coils < len(scanner.modes):
+        scanner = scanner.mixed(strongest(scanner.modes, place, magnitude, coils))
+    maps = sensitivities(scanner.modes, place)
     maps = maps / maps.abs().square().sum(0).sqrt()
     covariance = scanner.covariance / uniform(g, *SNR).square()
     kspace = torch.stack([measured(maps * image) for image in still])
@@ -161,8 +160,9 @@ def phase(tissue: Tensor, g: Generator) -> Tensor:
     n = tissue.shape[-1]
     field = uniform(g, 0.5, 2.5) * smooth(n, 5, g)
     ramp = uniform(g, -3, 3) * axis(n)[:, None] + uniform(g, -3, 3) * axis(n) + uniform(g, -torch.pi, torch.pi)
-    width = n // 16 * 2 + 1
-    inside = F.avg_pool2d((tissue > 0.12).float(), width, stride=1, padding=width // 2)
+    inside = (tissue > 0.12).float()
+    for width in ((n // 16 * 2 + 1, 1), (1, n // 16 * 2 + 1)):
+        inside = F.avg_pool2d(inside, width, stride=1, padding=(width[0] // 2, width[1] // 2))
     fat = torch.sigmoid((0.7 - inside) / 0.04) * uniform(g, -torch.pi, torch.pi)
     return field + ramp + uniform(g, -0.8, 0.8) * remap(tissue, g) + fat * (tissue / 0.4).clamp(max=1)
 
@@ -174,13 +174,19 @@ def level(magnitude: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- the scanner: coils, k-space, noise
-def sensitivities(modes: Tensor, size: int, g: Generator) -> Tensor:
-    """Coil maps (coil, 2 size, 2 size) of the real scan, turned, shifted, stretched and mirrored at random."""
-    place = torch.stack(torch.meshgrid(axis(2 * size), axis(2 * size), indexing="xy"), -1)
-    x, y = (place @ affine(g, turn=0.6, stretch=0.15) + uniform(g, -0.06, 0.06, 2) + 0.5).reshape(-1, 2).T
+def coil_places(n: int, g: Generator) -> Tensor:
+    """For each of n x n pixels its place (x, y) among the real coils: turned, shifted, stretched, perhaps mirrored."""
+    place = torch.stack(torch.meshgrid(axis(n), axis(n), indexing="xy"), -1)
+    return place @ affine(g, turn=0.6, stretch=0.15) + uniform(g, -0.06, 0.06, 2)
+
+
+def sensitivities(modes: Tensor, place: Tensor) -> Tensor:
+    """Coil maps (coil, rows, columns) at the places (rows, columns, 2): the cosine series of `modes` evaluated."""
     frequency = torch.pi * torch.arange(modes.shape[-1])
-    along_y, along_x = (torch.cos(torch.outer(at, frequency)).to(modes.dtype) for at in (y, x))
-    return ((along_y @ modes) * along_x).sum(-1).reshape(-1, 2 * size, 2 * size)
+    along_x, along_y = (torch.cos((at[..., None] + 0.5) * frequency).flatten(0, 1) for at in place.unbind(-1))
+    parts = torch.cat((modes.real, modes.imag))
+    values = torch.stack([((along_y @ part) * along_x).sum(-1) for part in parts])
+    return torch.complex(*values.reshape(2, len(modes), *place.shape[:2]))
 
 
 def mixture(coils: int, g: Generator) -> Tensor:
@@ -188,9 +194,11 @@ def mixture(coils: int, g: Generator) -> Tensor:
     return torch.eye(coils) + 0.3 / coils**0.5 * torch.randn(coils, coils, generator=g, dtype=torch.complex64)
 
 
-def strongest(maps: Tensor, magnitude: Tensor, coils: int) -> Tensor:
+def strongest(modes: Tensor, place: Tensor, magnitude: Tensor, coils: int) -> Tensor:
     """The matrix (coils, coil) of the virtual coils that keep most of the signal (principal components)."""
-    seen = (maps * magnitude.square().mean(0).sqrt()).flatten(1)
+    coarse = (..., slice(None, None, 4), slice(None, None, 4))
+    maps = sensitivities(modes, place.movedim(-1, 0)[coarse].movedim(0, -1))
+    seen = (maps * magnitude.square().mean(0).sqrt()[coarse]).flatten(1)
     return torch.linalg.eigh(seen @ seen.mH).eigenvectors[:, -coils:].flip(1).mH
 
 
