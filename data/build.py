@@ -224,8 +224,7 @@ def licences(folder: Path) -> str:
     (packaging,) = members(get(MRICRON, folder), ["mricron-data/copyright"])
     terms = packaging[packaging.index(b"License: BSD-3-clause\n  Redistribution") :].split(b"\n\n")[0]
     texts["mricron-data 1.2.20211006"] = b"Copyright 2006-2010, Chris Rorden\n" + terms
-    rule = "=" * 100
-    return "\n".join(f"{rule}\n{name}\n{rule}\n{text.decode().strip()}\n" for name, text in texts.items())
+    return "\n".join(f"{'=' * 80}\n{name}\n{'=' * 80}\n{text.decode().strip()}\n" for name, text in texts.items())
 
 
 def save(name: str, arrays: dict[str, np.ndarray]) -> None:

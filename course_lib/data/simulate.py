@@ -108,7 +108,7 @@ def frame(n: int, where: tuple[Tensor, float], g: Generator, augment: bool) -> T
     place = torch.stack(torch.meshgrid(axis(n), axis(n), indexing="xy"), -1)
     if augment:
         bend = torch.stack([smooth(n, 5, g), smooth(n, 5, g)], -1)
-        place = place @ affine(g, turn=0.3, stretch=0.1) + uniform(g, 0, 0.025) * bend
+        place = place @ affine(g, turn=0.3, stretch=0.1) + uniform(g, 0.0, 0.025) * bend
     place = place / uniform(g, *FILL) + uniform(g, -0.02, 0.02, 2)
     return centre + extent * place
 
@@ -117,7 +117,7 @@ def affine(g: Generator, turn: float, stretch: float) -> Tensor:
     """A random 2 x 2 matrix: a turn up to `turn` rad, stretches up to `stretch`, mirrored left to right or not."""
     angle = uniform(g, -turn, turn)
     rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).reshape(2, 2)
-    mirror = torch.tensor([1.0, 1.0]) if uniform(g, 0, 1) < 0.5 else torch.tensor([-1.0, 1.0])
+    mirror = torch.tensor([1.0, 1.0]) if uniform(g, 0.0, 1.0) < 0.5 else torch.tensor([-1.0, 1.0])
     return rotation * (mirror * (1 + uniform(g, -stretch, stretch, 2)))
 
 
@@ -139,9 +139,9 @@ def remap(tissue: Tensor, g: Generator) -> Tensor:
     knots = torch.tensor([0.0, 0.08, 0.25, 0.45, 0.65, 0.85, 1.5])
     knots[2:6] += uniform(g, -0.08, 0.08, 4)
     curve = uniform(g, 0.1, 1.2, 5)
-    if uniform(g, 0, 1) < 0.5:
+    if uniform(g, 0.0, 1.0) < 0.5:
         curve = curve.sort().values
-    change = uniform(g, 0, 1)
+    change = uniform(g, 0.0, 1.0)
     values = knots.clone()
     values[2:] = (1 - change) * knots[2:].clamp(max=1.2) + change * curve
     above = torch.bucketize(tissue, knots[1:-1], right=True)
@@ -152,14 +152,14 @@ def remap(tissue: Tensor, g: Generator) -> Tensor:
 def shading(n: int, g: Generator) -> Tensor:
     """What the coils' distance does to a real image: darker in the middle, and a little uneven."""
     radius = axis(n).square()[:, None] + axis(n).square()
-    return torch.exp(uniform(g, 0, 5) * radius + uniform(g, 0, 0.3) * smooth(n, 4, g))
+    return torch.exp(uniform(g, 0.0, 5.0) * radius + uniform(g, 0.0, 0.3) * smooth(n, 4, g))
 
 
 def phase(tissue: Tensor, g: Generator) -> Tensor:
     """Phase in rad: smooth over the frame, a ramp (echo off centre), one value per tissue, and fat near the skin."""
     n = tissue.shape[-1]
     field = uniform(g, 0.5, 2.5) * smooth(n, 5, g)
-    ramp = uniform(g, -3, 3) * axis(n)[:, None] + uniform(g, -3, 3) * axis(n) + uniform(g, -torch.pi, torch.pi)
+    ramp = uniform(g, -3.0, 3.0) * axis(n)[:, None] + uniform(g, -3.0, 3.0) * axis(n) + uniform(g, -torch.pi, torch.pi)
     inside = (tissue > 0.12).float()
     for width in ((n // 16 * 2 + 1, 1), (1, n // 16 * 2 + 1)):
         inside = F.avg_pool2d(inside, width, stride=1, padding=(width[0] // 2, width[1] // 2))
