@@ -68,8 +68,9 @@ def fit(
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
-            while (run.seconds := time.monotonic() - start) < seconds:
+            while run.seconds < seconds:
                 run.losses.append(_step(model, optimiser, next(batches), lr * schedule(run.seconds / seconds)))
+                run.seconds = time.monotonic() - start
                 bar.update(int(run.seconds) - bar.n)
                 if run.seconds > seconds * (len(run.validation) + 1) / (checks + 1):
                     run.validate(model, validation)
