@@ -3,14 +3,16 @@
 Pruessmann et al., SENSE, Magn. Reson. Med. 1999. k-space is centred and orthonormal: zero frequency at index n // 2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
 from ..shapes import agree
 from .linear import Compose, LinearOperator
+from .normal import sense_normal
 
 
 def fft2c(x: Tensor) -> Tensor:
@@ -96,6 +98,26 @@ class Sense(Compose):
     def __init__(self, mask: Tensor, maps: Tensor):
         agree("Sense", mask=mask, maps=maps)
         super().__init__(Mask(mask), Compose(Fourier(), Coils(maps)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        before, after = modulation(x.shape[-2:], 1, x.dtype, x.device)
+        coils = self.maps * (x * before).unsqueeze(1)
+        return torch.fft.fft2(coils, norm="ortho").mul_(self.mask * after)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        after, before = modulation(y.shape[-2:], -1, y.dtype, y.device)
+        coils = torch.fft.ifft2(y * (self.mask * before), norm="ortho")
+        return coils.mul_(self.maps.conj()).sum(1) * after
+
+    def normal(self, x: Tensor) -> Tensor:
+        if self.maps.requires_grad or self.mask.requires_grad:
+            return self.adjoint(self.forward(x))
+        return self._normal(x)
+
+    @cached_property
+    def _normal(self) -> Callable[[Tensor], Tensor]:
+        with torch.inference_mode(False):
+            return sense_normal(self.mask, self.maps)
 
     @property
     def mask(self) -> Tensor:
