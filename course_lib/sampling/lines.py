@@ -11,7 +11,7 @@ Lines = Float[Tensor, "1 1 1 width"]
 Seed = int | tuple[int, ...]
 
 
-def uniform(width: int, acceleration: int, calibration: int = 0, offset: int = 0) -> Lines:
+def uniform(width: int, acceleration: float | int, calibration: int = 0, offset: int = 0) -> Lines:
     """Every `acceleration`-th line from `offset` on, plus `calibration` lines in the centre (SENSE, GRAPPA)."""
     _check(width, acceleration, calibration)
     if int(acceleration) != acceleration or not 0 <= offset < acceleration:
@@ -23,7 +23,7 @@ def uniform(width: int, acceleration: int, calibration: int = 0, offset: int = 0
     return _lines(mask)
 
 
-def random(width: int, acceleration: float, center_fraction: float, seed: Seed) -> Lines:
+def random(width: int, acceleration: float | int, center_fraction: float | int, seed: Seed) -> Lines:
     """fastMRI's random mask: a full centre, every other line drawn alone so that W / acceleration lines are expected.
 
     The lines equal those of the official `RandomMaskFunc` (Zbontar et al., arXiv 1811.08839) with the same seed;
@@ -36,7 +36,7 @@ def random(width: int, acceleration: float, center_fraction: float, seed: Seed) 
     return _lines(np.maximum(_centre(width, low), drawn))
 
 
-def equispaced(width: int, acceleration: float, center_fraction: float, seed: Seed) -> Lines:
+def equispaced(width: int, acceleration: float | int, center_fraction: float | int, seed: Seed) -> Lines:
     """fastMRI's equispaced mask: a full centre, the rest spread so that W / acceleration lines are acquired.
 
     Equals the official `EquispacedMaskFractionFunc` with the same seed. The spacing is not a whole number, so the lines
@@ -56,7 +56,7 @@ def equispaced(width: int, acceleration: float, center_fraction: float, seed: Se
 
 
 def kt(
-    width: int, frames: int, acceleration: float, calibration: int = 4, power: float = 2.0, seed: Seed = 0
+    width: int, frames: int, acceleration: float | int, calibration: int = 4, power: float | int = 2.0, seed: Seed = 0
 ) -> Float[Tensor, "1 1 frames 1 width"]:
     """Variable-density random lines, drawn anew in each frame; `calibration` centre lines are shared by all frames.
 
@@ -91,7 +91,7 @@ def _lines(mask: np.ndarray) -> Lines:
     return torch.from_numpy(mask.astype(np.float32))[None, None, None]
 
 
-def _check(width: int, acceleration: float, centre: int) -> None:
+def _check(width: int, acceleration: float | int, centre: int) -> None:
     if width < 1 or acceleration < 1 or not 0 <= centre <= width:
         found = f"{width=}, {acceleration=}, {centre} centre lines"
         raise CourseError("mask", "width >= 1, acceleration >= 1 and at most `width` centre lines", found)

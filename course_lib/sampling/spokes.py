@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def golden_angle(spokes: int, samples: int, tiny: int = 1) -> Float[Tensor, "spokes samples 2"]:
-    """Spokes that each turn by pi / (golden ratio + tiny - 1), 111.25 degrees for tiny=1: any run of spokes fills k-space evenly.
+    """Spokes that turn by pi / (golden ratio + tiny - 1), 111.25 degrees for tiny=1: any run of them fills k-space.
 
     Returns (ky, kx) along (H, W) in cycles per pixel, inside [-1/2, 1/2); every spoke holds k = 0 at sample samples//2.
     `tiny` > 1 gives the tiny golden angles. For T frames of S spokes: golden_angle(T * S, n).unflatten(0, (T, S)).
