@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from course_lib.data import cache as store
 from course_lib.data import embedded, simulate
@@ -215,9 +216,10 @@ def overwrite(path, keep_time):
 
 
 def truncate(path):
-    data = path.read_bytes()
+    before, data = path.stat(), path.read_bytes()
     path.unlink()
     path.write_bytes(data[: len(data) // 3])
+    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def start(target):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
 
 
-def test_killed_or_doubled_the_next_run_completes_it(folder, tmp_path):
+def test_after_a_kill_the_next_run_waits_its_turn_and_completes_it(folder, tmp_path):
     killed = start(tmp_path)
     while not (tmp_path / "manifest.json").exists():
         assert killed.poll() is None, killed.stderr.read()
@@ -272,9 +274,12 @@ def test_killed_or_doubled_the_next_run_completes_it(folder, tmp_path):
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     (tmp_path / "train" / ".half.h5.1.part").write_bytes(b"left by a killed process")
-    two = [start(tmp_path), start(tmp_path)]
-    errors = [process.communicate(timeout=120)[1] for process in two]
-    assert [process.returncode for process in two] == [0, 0], errors
+    with FileLock(tmp_path / ".lock"):  # another process is at work
+        second = start(tmp_path)
+        assert any("another process is preparing" in line for line in second.stderr)
+        listed = json.loads((tmp_path / "manifest.json").read_text())
+    assert second.wait(timeout=120) == 0, second.stderr.read()
+    assert len(listed) < len(embedded.plan("ci"))
     assert not list(tmp_path.rglob("*.part"))
     for name in embedded.plan("ci"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name

@@ -41,7 +41,7 @@ def fill(folder: Path, files: dict[str, Make], label: str, progress: bool, thoro
         raise CourseError(f"{label} could not be written to {folder}", found=one_line(error), remedy=remedy) from error
 
 
-def _manifest(folder: Path) -> dict[str, dict]:
+def _manifest(folder: Path) -> dict:
     """What is known about the files; nothing if the manifest is missing or damaged."""
     try:
         content = json.loads((folder / "manifest.json").read_text())
@@ -56,7 +56,7 @@ def _doubtful(folder: Path, files: dict[str, Make], thorough: bool) -> list[str]
     return [name for name in files if not _sound(folder / name, listed.get(name), thorough)]
 
 
-def _sound(path: Path, listed: dict | None, thorough: bool) -> bool:
+def _sound(path: Path, listed: object, thorough: bool) -> bool:
     try:
         found = path.stat()
         if not isinstance(listed, dict) or found.st_size != listed["size"]:
