@@ -12,8 +12,8 @@ from ..errors import CourseError
 def whole(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; it becomes `path` in one step when the block ends without an error.
 
-    Whatever goes wrong (a full disk, Ctrl-C, bad data), an older file at `path` stays as it was and nothing half-written
-    is left. Names of temporary files start with a dot and end in `.part`, so no loader takes them for data.
+    Whatever goes wrong (a full disk, Ctrl-C, bad data), an older file at `path` stays as it was and no half of a new
+    one is left. Names of temporary files start with a dot and end in `.part`, so no loader takes them for data.
     Raises CourseError when the disk is full or the folder cannot be written.
     """
     path = Path(path)

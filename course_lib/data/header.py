@@ -86,5 +86,5 @@ def _integer(root: etree.Element, path: object, names: str) -> int:
     try:
         return int(text or "")
     except ValueError:
-        remedy = "write the file with course_lib.data.write, or add the field to the header"
-        raise CourseError(f"{path}: ismrmrd_header", f"a whole number at encoding/{names}", repr(text), remedy) from None
+        wanted, remedy = f"a whole number at encoding/{names}", "write the file again with course_lib.data.write"
+        raise CourseError(f"{path}: ismrmrd_header", wanted, repr(text), remedy) from None

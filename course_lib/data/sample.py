@@ -83,7 +83,8 @@ def strip(sample: Sample, start: int, rows: int) -> Sample:
     Legal because columns of k-space are either measured whole or not at all, so rows of the image never mix.
     """
     if sample.mask.shape[-2] != 1:
-        raise ShapeError("strips need a mask of whole columns", "mask height 1", f"{sample.mask.shape[-2]}", "strip=None")
+        found = f"{sample.mask.shape[-2]}"
+        raise ShapeError("strips need a mask of whole columns", "mask height 1", found, "strip=None")
     keep = slice(start, start + rows)
     kspace = crop_readout(sample.kspace, start, rows)
     return Sample(kspace, sample.mask, sample.maps[..., keep, :], sample.image[..., keep, :])
