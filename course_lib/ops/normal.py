@@ -49,7 +49,7 @@ class SelfAdjoint(torch.autograd.Function):
 def prepare(weights: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
     """Choose the cheapest form. weights (batch or 1, *extra, height or 1, width), maps with the coils on axis 1."""
     if weights.shape[-2] > 1 and not torch.equal(weights, weights[..., :1, :].expand_as(weights)):
-        signs = _signed(torch.fft.ifftshift(weights, dim=(-2, -1))).unsqueeze(-3)
+        signs = _signed(torch.fft.ifftshift(weights, dim=(-2, -1)), axes=2).unsqueeze(-3)
         planes = maps.movedim(1, -3).contiguous()
         return lambda x: _each(_full, x, planes, signs)
     line = torch.fft.ifftshift(weights[..., 0, :], dim=-1)
@@ -58,7 +58,7 @@ def prepare(weights: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
         gram = _gram(line[..., :period], maps)
         return lambda x: _fold(x, gram)
     rows = maps.movedim(1, -2).contiguous()
-    signs = _signed(line)[..., None, None, :]
+    signs = _signed(line, axes=1)[..., None, None, :]
     return lambda x: _each(_lines, x, rows, signs)
 
 
@@ -106,9 +106,9 @@ def _lines(x: Tensor, maps: Tensor, signs: Tensor) -> Tensor:
     y = torch.empty_like(x, memory_format=torch.contiguous_format)
     for samples, rows in _blocks(x, len(x), x.shape[1], maps[0, 0].numel()):
         block = maps[samples if len(maps) > 1 else slice(None), rows]
-        spectrum = torch.fft.fft(block * x[samples, rows, None], norm="ortho").contiguous()
+        spectrum = torch.fft.fft(block * x[samples, rows, None]).contiguous()
         spectrum.view(signs.dtype).mul_(signs[samples] if len(signs) > 1 else signs)
-        torch.sum(torch.fft.fft(spectrum, norm="ortho").mul_(block), -2, out=y[samples, rows])
+        torch.sum(torch.fft.fft(spectrum).mul_(block), -2, out=y[samples, rows])
     return y.conj_physical_()
 
 
@@ -117,14 +117,19 @@ def _full(x: Tensor, maps: Tensor, signs: Tensor) -> Tensor:
     y = torch.zeros_like(x, memory_format=torch.contiguous_format)
     for samples, coils in _blocks(x, len(x), maps.shape[1], x[0].numel()):
         block = maps[samples if len(maps) > 1 else slice(None), coils]
-        spectrum = torch.fft.fft2(block * x[samples, None], norm="ortho").contiguous()
+        spectrum = torch.fft.fft2(block * x[samples, None]).contiguous()
         spectrum.view(signs.dtype).mul_(signs[samples] if len(signs) > 1 else signs)
-        y[samples] += torch.fft.fft2(spectrum, norm="ortho").mul_(block).sum(1)
+        for coil in torch.fft.fft2(spectrum).mul_(block).unbind(1):
+            y[samples] += coil
     return y.conj_physical_()
 
 
-def _signed(weights: Tensor) -> Tensor:
-    """(..., width) -> (..., 2 width): factors w, -w for the real and imaginary parts, so that v becomes w conj(v)."""
+def _signed(weights: Tensor, axes: int) -> Tensor:
+    """(..., width) -> (..., 2 width): factors w, -w for real and imaginary parts, so that v becomes w conj(v).
+
+    They also hold the 1 / n of an inverse transform over the last `axes` axes.
+    """
+    weights = weights / weights.shape[-axes:].numel()
     return weights.repeat_interleave(2, -1) * weights.new_tensor([1, -1]).repeat(weights.shape[-1])
 
 
