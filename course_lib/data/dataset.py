@@ -17,6 +17,7 @@ from ..sampling import within
 from ..sampling.protocol import Draw
 from ..shapes import Image, KSpace, Maps
 from ..solve.calibrate import compress, espirit, mix
+from .phase import phase_referenced
 from .sample import Sample, crop_readout, strip, undersample
 from .volume import Volume, read, require_target
 
@@ -88,7 +89,7 @@ class Slices(Dataset):
         if self.training:
             seed = (self.epoch, self.visits.get(index, 0), index)
             self.visits[index] = self.visits.get(index, 0) + 1
-        sample = undersample(full.kspace, full.maps, self._drawn(file, full, seed), full.image)
+        sample = phase_referenced(undersample(full.kspace, full.maps, self._drawn(file, full, seed), full.image))
         if self.strip is None or self.strip >= full.kspace.shape[-2]:
             return sample
         spare = full.kspace.shape[-2] - self.strip

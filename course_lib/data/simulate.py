@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 SNR = (17.0, 42.0)  # tissue over noise, the range over the flip angles of the real scan
+MATRIX = 224  # pixels of that scan; larger pixels hold more signal, so SNR grows as they do
 FILL = (0.75, 0.95)  # largest extent of the head over the field of view
 
 
@@ -64,7 +65,7 @@ def scan(slices: Tensor, scanner: Scanner, size: int, coils: int, seed: int, aug
         scanner = scanner.mixed(strongest(scanner.modes, place, magnitude, coils))
     maps = sensitivities(scanner.modes, place)
     maps = maps / maps.abs().square().sum(0).sqrt()
-    covariance = scanner.covariance / uniform(g, *SNR).square()
+    covariance = scanner.covariance / (uniform(g, *SNR) * MATRIX / size).square()
     kspace = torch.stack([measured(maps * image) for image in still])
     image = inner(centred_ifft(measured(still)), size)
     return Scan(kspace + noise(kspace.shape, covariance, g), maps[:, ::2, ::2].contiguous(), image, covariance)
