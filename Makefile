@@ -38,12 +38,19 @@ format: .venv/dev.stamp  ## put the code into ruff's format
 	$(PY) -m ruff format .
 
 notebooks: .venv/course.stamp  ## write notebooks/ anew from solutions/ (your edits there are lost)
-	@for source in $(CHAPTERS); do $(PY) -m jupytext --quiet --to ipynb -o "notebooks/$$(basename "$$source" .py).ipynb" "$$source" || exit 1; done
+	@mkdir -p notebooks
+	@for source in $(CHAPTERS); do \
+	  $(PY) -m jupytext --quiet --to ipynb -o "notebooks/$$(basename "$$source" .py).ipynb" "$$source" || exit 1; \
+	done
 
+run: export COURSE_PROFILE ?= cpu
 run: .venv/course.stamp  ## execute every chapter in the cpu profile
 	@mkdir -p .cache/run
-	@for source in $(CHAPTERS); do echo "$$source"; COURSE_PROFILE=$${COURSE_PROFILE:-cpu} $(PY) -m jupytext --quiet --to ipynb --execute \
-	  --run-path solutions -o ".cache/run/$$(basename "$$source" .py).ipynb" "$$source" || exit 1; done
+	@for source in $(CHAPTERS); do \
+	  echo "$$source"; executed=".cache/run/$$(basename "$$source" .py).ipynb"; \
+	  $(PY) -m jupytext --quiet --to ipynb -o "$$executed" "$$source" && \
+	  $(PY) -m nbconvert --log-level=WARN --to notebook --execute --inplace "$$executed" || exit 1; \
+	done
 
 bench: .venv/bench.stamp  ## time our operators and solvers against their peers
 	$(PY) -m benchmarks
