@@ -9,11 +9,15 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from course_lib.solve import calibrate
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -134,6 +138,11 @@ def test_student_notebooks_hold_no_outputs():
     for path in tracked("notebooks/*.ipynb"):
         cells = json.loads(path.read_text("utf-8"))["cells"]
         assert not any(cell.get("outputs") for cell in cells), f"{path.name} holds outputs: run make notebooks"
+
+
+def test_signatures_are_checked_while_testing():
+    with pytest.raises(jaxtyping.TypeCheckError):
+        calibrate.walsh(torch.zeros(1, 2, 4, 4))  # real, where complex maps belong
 
 
 def test_a_wrong_python_is_one_clear_line(tmp_path):
