@@ -1,0 +1,79 @@
+"""Compressed sensing with total variation (Lustig, Donoho & Pauly, Magn. Reson. Med. 2007).
+
+    min_x 1/2 ||A x - y||^2 + lam sum |D x|       D x: differences to the next row and column of each pixel
+
+    v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, IEEE Trans. Image Process. 2009)
+    p <- P(p + D (v - D^H p) / 8)                 a few steps on the dual of the denoising problem; P: |p| <= lam
+    x <- v - D^H p
+"""
+
+from torch import Tensor
+
+from ...ops.linear import LinearOperator
+from ...ops.sparse import FiniteDifference
+from ...shapes import Image, KSpace
+from ..base import Reconstructor, method
+
+
+@method(
+    "cs_tv",
+    ref=3,
+    section="1.1",
+    learns="nothing",
+    differs=("FISTA instead of non-linear conjugate gradients: it needs no smoothing of the modulus",),
+)
+class CompressedSensingTV(Reconstructor):
+    def __init__(self, lam: float = 0.002, iterations: int = 80, inner: int = 5):
+        super().__init__()
+        self.lam, self.iterations, self.inner = lam, iterations, inner
+
+    def forward(self, y: KSpace, A: LinearOperator) -> Image:
+        D = FiniteDifference()
+        x = z = AHy = A.H(y)
+        p = 0 * D(x)
+        t = 1.0
+        for _ in range(self.iterations):
+            v = z - (A.N(z) - AHy)
+            for _ in range(self.inner):
+                p = _limited(p + D(v - D.H(p)) / 8, self.lam)
+            before, x = x, v - D.H(p)
+            t_before, t = t, (1 + (1 + 4 * t * t) ** 0.5) / 2
+            z = x + (t_before - 1) / t * (x - before)
+        return x
+
+
+def _limited(p: Tensor, lam: float) -> Tensor:
+    """P: differences down and right (axis 1) as one vector of length at most lam."""
+    length = p.abs().square().sum(1, keepdim=True).sqrt()
+    return p * (lam / length.clamp_min(lam)) if lam > 0 else 0 * p
+
+
+def _objective(x, y, A, lam):
+    variation = FiniteDifference()(x).abs().square().sum(1).sqrt().sum()
+    return 0.5 * (A(x) - y).abs().square().sum() + lam * variation
+
+
+def claim_no_small_change_lowers_its_objective(model, sample):
+    y, A, lam = sample.kspace, sample.A, 0.01
+    x = CompressedSensingTV(lam=lam, iterations=1000)(y, A)
+    least = _objective(x, y, A, lam)
+    for change in (sample.image - x, -x, A.H(y - A(x)), x.roll(1, -1) - x):
+        for step in (1e-2, -1e-2):
+            assert _objective(x + step * change, y, A, lam) > least * (1 - 1e-5)
+
+
+def claim_without_lam_it_is_a_least_squares_solution(model, sample):
+    y, A = sample.kspace, sample.A
+    x = CompressedSensingTV(lam=0.0, iterations=300)(y, A)
+    assert (A.N(x) - A.H(y)).abs().max() < 1e-3
+
+
+def claim_the_phase_of_the_image_does_not_matter(model, sample):
+    y, A = sample.kspace, sample.A
+    assert (model(1j * y, A) - 1j * model(y, A)).abs().max() < 1e-4
+
+
+def claim_a_large_lam_leaves_a_flat_image(model, sample):
+    y, A = sample.kspace, sample.A
+    variation = [_objective(CompressedSensingTV(lam=lam)(y, A), 0 * y, A, 1) for lam in (0.001, 0.1)]
+    assert variation[1] < variation[0]
