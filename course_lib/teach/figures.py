@@ -23,6 +23,7 @@ from .picture import (  # isort: split
     WIDTH,
     Box,
     Picture,
+    Window,
     chart,
     colour_bar,
     grid,
@@ -97,10 +98,9 @@ def mask(masks: dict[str, Tensor]) -> Picture:
     picture, axes = grid(1, len(masks), 1.0, 0.5)
     said = []
     for axis, (name, m) in zip(axes[0], masks.items()):
-        lines = plane(m, False)
-        axis.imshow(
-            lines.expand(width if len(lines) == 1 else -1, -1), cmap="gray", vmin=0, vmax=1, interpolation="none"
-        )
+        samples = plane(m, False)
+        samples = samples.expand(width if len(samples) == 1 else -1, -1)
+        axis.imshow(samples.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="none")
         axis.set_title(name, fontsize=SIZE["title"])
         axis.set_xlabel(f"effective R = {effective_acceleration(m):.2f}", fontsize=SIZE["text"])
         said.append(f"{name}: effective acceleration {effective_acceleration(m):.2f}")
