@@ -4,6 +4,7 @@ from . import data, losses, metrics, ops, sampling, solve
 from .check import check
 from .evaluate import evaluate, tune
 from .methods import METHODS, Card, Reconstructor, card
+from .profiles import profile
 from .show import diff, show
 from .train import fit
 
@@ -29,6 +30,7 @@ __all__ = [
     "losses",
     "metrics",
     "ops",
+    "profile",
     "sampling",
     "show",
     "solve",

@@ -39,7 +39,7 @@ def doctor() -> dict:
 
 def prepare(name: str | None, out: Path | None) -> dict:
     """Make or check the embedded data set."""
-    where = data.prepare(profile(name).name, out)
+    where = data.prepare(profile(name).name, out, thorough=True)
     print(f"Data are in {where}")
     return {"root": str(where)}
 
@@ -59,7 +59,7 @@ def train(method: str, name: str | None, accelerations: list[int], seconds: floa
     output = output or default_weights(method)
     settings = {} if where.name == "gpu" else c.small
     model = c.build(**settings).to("cuda" if torch.cuda.is_available() else "cpu")
-    training = data.slices("train", protocol(*accelerations), where.name, training=True)
+    training = data.slices("train", protocol(*accelerations), where.name, training=True, strip=where.strip)
     validation = data.slices("val", protocol(accelerations[0]), where.name)
     unfinished = output.with_suffix(".run")
     run = fit(model, training, validation, seconds or where.seconds, save_to=unfinished)

@@ -1,4 +1,4 @@
-"""How much machine there is: one profile for data, training time and network size."""
+"""How much machine there is: a profile names the data set's size and the time a network may train."""
 
 import os
 from dataclasses import dataclass
@@ -10,15 +10,14 @@ from .errors import CourseError
 
 @dataclass(frozen=True)
 class Profile:
-    """Image size and coils of the data, and the seconds a network is trained."""
+    """seconds: what `start` and `train` spend on a network; strip: rows of the image that a training step sees."""
 
     name: str
-    size: int
-    coils: int
     seconds: float
+    strip: int | None
 
 
-PROFILES = {p.name: p for p in (Profile("ci", 64, 4, 8), Profile("cpu", 128, 8, 140), Profile("gpu", 224, 13, 600))}
+PROFILES = {p.name: p for p in (Profile("ci", 8, 32), Profile("cpu", 140, 32), Profile("gpu", 600, None))}
 
 
 def profile(name: str | None = None) -> Profile:

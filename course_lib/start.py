@@ -2,7 +2,7 @@
 
 import time
 
-from . import data, weights
+from . import data
 from .evaluate import evaluate, tune
 from .methods import card
 from .methods.base import Reconstructor
@@ -18,7 +18,7 @@ ACCELERATIONS = (4, 8)
 def start(where: Profile, seconds: float | None = None) -> dict:
     """Run the whole story for a profile; prints as it goes and returns every number."""
     began = time.monotonic()
-    print(f"1. Data ({where.name}: {where.size} x {where.size}, {where.coils} coils)")
+    print(f"1. Data, profile {where.name}")
     print(f"   {data.root(where.name)}")
     print("2. Classical methods: lambda is tuned on the validation subjects")
     classics = {R: _classics(where, R) for R in ACCELERATIONS}
@@ -51,7 +51,7 @@ def _classics(where: Profile, R: int) -> dict[str, Reconstructor]:
 
 def _train(where: Profile, seconds: float) -> Reconstructor:
     model = card("dc_cnn").build(**card("dc_cnn").small)
-    training = data.slices("train", protocol(*ACCELERATIONS), where.name, training=True)
+    training = data.slices("train", protocol(*ACCELERATIONS), where.name, training=True, strip=where.strip)
     run = fit(model, training, data.slices("val", protocol(4), where.name), seconds)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"   {run.steps} steps, {parameters:,} parameters, validation PSNR {run.validation[-1][1]:.2f} dB")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import profiles
 from ..errors import CourseError
 from ..solve.calibrate import compress, espirit
 from . import cache, fastmri, simulate
@@ -49,7 +50,7 @@ def root(profile: str | None = None) -> Path:
     named = os.environ.get("COURSE_DATA")
     if named and _has_layout(_named(named)):
         return _named(named)
-    return prepare(profile or os.environ.get("COURSE_PROFILE", "cpu"))
+    return prepare(profiles.profile(profile).name)
 
 
 def prepare(

@@ -61,7 +61,7 @@ def claim_its_shrinkage_solves_the_denoising_problem(model, sample):
 
 def claim_the_solution_is_a_fixed_point(model, sample):
     y, A = sample.kspace, sample.A
-    method = CompressedSensingWavelet(lam=0.01, iterations=800, shifts=False)
+    method = CompressedSensingWavelet(lam=0.01, iterations=300, shifts=False)
     x = method(y, A)
     assert (method.denoise(x - (A.N(x) - A.H(y)), 0.01, [0, 0]) - x).abs().max() < 1e-3
 
@@ -74,5 +74,5 @@ def claim_shifts_give_the_better_image(model, sample):
 
 def claim_without_lam_it_is_a_least_squares_solution(model, sample):
     y, A = sample.kspace, sample.A
-    x = CompressedSensingWavelet(lam=0.0, iterations=300)(y, A)
+    x = CompressedSensingWavelet(lam=0.0, iterations=200)(y, A)
     assert (A.N(x) - A.H(y)).abs().max() < 1e-3
