@@ -94,11 +94,10 @@ def test_spacing_reads_a_regular_mask_back(width, acceleration, calibration, off
 
 
 def test_spacing_refuses_irregular_lines():
-    for mask in (
-        sampling.random(64, 4, 0.08, seed=1),
-        sampling.equispaced(368, 4, 0.08, seed=1),
-        sampling.uniform(32, 32, 8)[..., 1:],
-    ):
+    gap = sampling.uniform(16, 4)
+    gap[..., 4] = 0
+    block = sampling.uniform(32, 32, calibration=8)[..., 1:]
+    for mask in (sampling.random(64, 4, 0.08, seed=1), sampling.equispaced(368, 4, 0.08, seed=1), gap, block):
         with pytest.raises(CourseError, match="every R-th line"):
             sampling.spacing(mask)
 
@@ -106,7 +105,7 @@ def test_spacing_refuses_irregular_lines():
 def test_acs_is_the_gapless_centre():
     assert sampling.acs(sampling.uniform(32, 4, 8, offset=3)) == (11, 20)  # the block 12..19 and line 11 beside it
     assert sampling.acs(sampling.uniform(33, 4, 8, offset=2)) == (13, 21)
-    assert sampling.acs(sampling.uniform(16, 4, offset=1)) == (8, 8)
+    assert sampling.acs(sampling.uniform(16, 4, offset=3)) == (8, 8)  # line 7 is there, the centre 8 is not
     assert sampling.acs(torch.ones(1, 1, 1, 7)) == (0, 7)
     plane = torch.zeros(1, 1, 9, 9)
     plane[..., 3:6, 2:7] = 1
@@ -122,8 +121,8 @@ def test_psf_of_uniform_lines_has_a_copy_every_width_over_r_pixels():
     spread = sampling.psf(sampling.uniform(32, 4)).abs()[0, 0, 0]
     peaks = torch.nonzero(spread > 1e-6).flatten().tolist()
     assert peaks == [0, 8, 16, 24] and torch.allclose(spread[peaks], torch.ones(4))
-    full = sampling.psf(torch.ones(1, 1, 9, 9))[0, 0]
-    assert full[4, 4].real == pytest.approx(1) and full.abs().sum() == pytest.approx(1, abs=1e-5)
+    centre = sampling.psf(sampling.kt(31, 1, 31 / 5, calibration=5))[0, 0, 0, 0]  # 5 lines around k = 0
+    assert centre[15].real == pytest.approx(1) and (centre[13:18].real > 0.5).all() and centre.imag.abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("tiny, degrees", [(1, 111.2461), (2, 68.7539), (7, 23.6281)])

@@ -38,7 +38,7 @@ def spacing(mask: Tensor) -> int:
     outside = [i for i in range(width) if lines[i] and not start <= i < stop]
     if all(lines):
         return 1
-    for step in range(width // 2, 1, -1) if outside else ():
+    for step in range(2, width // 2 + 1) if outside else ():
         lattice = range(outside[0] % step, width, step)
         if all(lines[i] for i in lattice) and all(i in lattice for i in outside):
             return step
