@@ -2,6 +2,22 @@
 
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
+from .sparse import FiniteDifference, Wavelet
 
-__all__ = ["Adjoint", "Coils", "Compose", "Fourier", "Identity", "LinearOperator", "Mask", "Normal", "Sense", "Stack",
-           "Sum", "fft2c", "ifft2c"]
+__all__ = [
+    "Adjoint",
+    "Coils",
+    "Compose",
+    "FiniteDifference",
+    "Fourier",
+    "Identity",
+    "LinearOperator",
+    "Mask",
+    "Normal",
+    "Sense",
+    "Stack",
+    "Sum",
+    "Wavelet",
+    "fft2c",
+    "ifft2c",
+]

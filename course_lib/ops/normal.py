@@ -7,7 +7,7 @@ Shifts cancel between F and F^H once the mask is ifftshift-ed. Of the rest, the 
     constant along H (lines)              the readout transform cancels: FFTs along W only
     anything else                         2-D FFTs of a few coils at a time
 
-Work goes through blocks that stay in the cache. conj(ifft(v)) = fft(conj(v)) saves a second, conjugated copy of the maps.
+Work goes through blocks that stay in the cache. n conj(ifft(v)) = fft(conj(v)) saves a conjugated copy of the maps.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,9 +25,11 @@ def sense_normal(mask: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
     weights = mask.detach().squeeze(1).square()
     apply = prepare(weights, maps.detach().to(torch.promote_types(maps.dtype, weights.dtype)))
 
+    lead = torch.broadcast_shapes(weights.shape[:-2], maps.shape[:1] + maps.shape[2:-2])
+
     def normal(x: Tensor) -> Tensor:
-        lead = torch.broadcast_shapes(x.shape[:-2], weights.shape[:-2], maps.shape[:1] + maps.shape[2:-2])
-        x = x.expand(*lead, -1, -1)
+        if x.shape[:-2] != lead:
+            x = x.expand(*torch.broadcast_shapes(x.shape[:-2], lead), -1, -1)
         return SelfAdjoint.apply(x, apply) if x.requires_grad and torch.is_grad_enabled() else apply(x)
 
     return normal
@@ -91,6 +93,8 @@ def _fold(x: Tensor, gram: Tensor) -> Tensor:
 
 def _each(kernel: Callable, x: Tensor, maps: Tensor, signs: Tensor) -> Tensor:
     """Call `kernel` with one leading axis: maps for all samples, or one for each; else go through the samples."""
+    if x.ndim == 3:
+        return kernel(x, maps, signs)
     lead = x.shape[:-2]
     if maps.shape[:-3].numel() == 1 or maps.shape[:-3] == lead:
         if signs.shape[:-3].numel() > 1:

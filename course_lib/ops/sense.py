@@ -88,6 +88,7 @@ class Mask(LinearOperator):
         return self.mask.conj() * y
 
 
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Sense(Compose):
     """Sense(mask, maps) = Mask(mask) @ Fourier() @ Coils(maps): image -> undersampled multi-coil k-space.
 
@@ -95,9 +96,14 @@ class Sense(Compose):
     A batch or extra axis of length 1 serves every sample. Raises `ShapeError` when mask and maps do not fit.
     """
 
+    mask: Tensor
+    maps: Tensor
+
     def __init__(self, mask: Tensor, maps: Tensor):
         agree("Sense", mask=mask, maps=maps)
         super().__init__(Mask(mask), Compose(Fourier(), Coils(maps)))
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "maps", maps)
 
     def forward(self, x: Tensor) -> Tensor:
         before, after = modulation(x.shape[-2:], 1, x.dtype, x.device)
@@ -118,14 +124,6 @@ class Sense(Compose):
     def _normal(self) -> Callable[[Tensor], Tensor]:
         with torch.inference_mode(False):
             return sense_normal(self.mask, self.maps)
-
-    @property
-    def mask(self) -> Tensor:
-        return self.outer.mask
-
-    @property
-    def maps(self) -> Tensor:
-        return self.inner.inner.maps
 
     def to(self, device: torch.device | str) -> "Sense":
         """The same operator on another device."""

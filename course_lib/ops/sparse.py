@@ -2,58 +2,63 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import comb
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from .linear import LinearOperator
 
-DB4 = (  # low-pass filter with four vanishing moments (Daubechies, Ten Lectures on Wavelets, 1992, table 6.1)
-    0.23037781330885523, 0.7148465705525415, 0.6308807679295904, -0.02798376941698385,
-    -0.18703481171888114, 0.030841381835986965, 0.032883011666982945, -0.010597401784997278,
-)  # fmt: skip
-SMALLEST = 8  # pixels: an axis is halved while it is even and longer than this
+SHORTEST = 16  # pixels: a shorter axis is not halved
+BLOCKS = range(32, 7, -1)  # coefficients that one small matrix makes, the best first
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FiniteDifference(LinearOperator):
-    """Image (batch, *extra, height, width) -> its differences to the next row and column (batch, 2, *extra, ...).
+    """Image (batch, *extra, height, width) -> differences to the next row and column (batch, 2, *extra, height, width).
 
     The last row and column have no next: their difference is 0. The squared norm of the operator is below 8.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        down = pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
-        right = pad(x[..., :, 1:] - x[..., :, :-1], (0, 1))
-        return torch.cat([down.unsqueeze(1), right.unsqueeze(1)], dim=1)
+        y = x.new_zeros(len(x), 2, *x.shape[1:])
+        y[:, 0, ..., :-1, :] = x[..., 1:, :] - x[..., :-1, :]
+        y[:, 1, ..., :-1] = x[..., 1:] - x[..., :-1]
+        return y
 
     def adjoint(self, y: Tensor) -> Tensor:
-        down, right = y[:, 0, ..., :-1, :], y[:, 1, ..., :, :-1]
-        return pad(down, (0, 0, 1, 0)) - pad(down, (0, 0, 0, 1)) + pad(right, (1, 0)) - pad(right, (0, 1))
+        down, right = y[:, 0, ..., :-1, :], y[:, 1, ..., :-1]
+        x = torch.zeros_like(y[:, 0])
+        x[..., 1:, :] += down
+        x[..., :-1, :] -= down
+        x[..., 1:] += right
+        x[..., :-1] -= right
+        return x
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Wavelet(LinearOperator):
-    """Orthonormal periodic db4 wavelets over the last two axes; the adjoint is the inverse.
+    """Orthonormal periodic db4 wavelets over the last two axes, any size; the adjoint is the inverse.
 
-    The coefficients have the shape of the image: each level puts the coarse quarter at the top left. An axis of odd
-    length is not halved further, so any size works.
+    Coefficients have the shape of the image: each level puts its coarse quarter at the top left (Mallat, IEEE Trans.
+    Pattern Anal. 1989). The last pixel of an odd axis joins the coarse quarter; axes below 16 pixels are not halved.
     """
 
     levels: int = 4
 
     def forward(self, x: Tensor) -> Tensor:
-        sizes = self._sizes(x.shape)
-        y = x.clone()
-        for height, width in sizes:
-            y[..., :height, :width] = _both(y[..., :height, :width].clone(), _matrix(height, x.dtype, x.device), _matrix(width, x.dtype, x.device))
+        y = x.clone(memory_format=torch.contiguous_format)
+        for height, width in self._sizes(x.shape)[:-1]:
+            x = _analyse(_analyse(x[..., :height, :width]).mT).mT
+            y[..., :height, :width] = x
+            x = x[..., : _half(height), : _half(width)]
         return y
 
     def adjoint(self, y: Tensor) -> Tensor:
-        x = y.clone()
-        for height, width in reversed(self._sizes(y.shape)):
-            x[..., :height, :width] = _both(x[..., :height, :width].clone(), _matrix(height, y.dtype, y.device).mT, _matrix(width, y.dtype, y.device).mT)
+        x = y.clone(memory_format=torch.contiguous_format)
+        for height, width in reversed(self._sizes(y.shape)[:-1]):
+            x[..., :height, :width] = _synthesise(_synthesise(x[..., :height, :width].clone().mT).mT)
         return x
 
     def normal(self, x: Tensor) -> Tensor:
@@ -61,37 +66,66 @@ class Wavelet(LinearOperator):
 
     def coarse(self, shape: torch.Size) -> tuple[int, int]:
         """Height and width of the coarsest block, at the top left, of coefficients of this shape."""
-        return tuple(_half(n) for n in self._sizes(shape)[-1])
+        return self._sizes(shape)[-1]
 
     def _sizes(self, shape: torch.Size) -> list[tuple[int, int]]:
-        """(height, width) of the block that each level transforms."""
+        """(height, width) of the block that each level transforms; last, of the coarsest block."""
         sizes = [(shape[-2], shape[-1])]
-        while len(sizes) < self.levels:
+        for _ in range(self.levels):
             sizes.append((_half(sizes[-1][0]), _half(sizes[-1][1])))
         return sizes
 
 
 def _half(n: int) -> int:
-    return n // 2 if n % 2 == 0 and n > SMALLEST else n
+    return n - n // 2 if n >= SHORTEST else n
 
 
-def _both(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """rows @ x @ columns^T of a real or complex x with real matrices."""
-    if x.is_complex():
-        return torch.complex(rows @ x.real @ columns.mT, rows @ x.imag @ columns.mT)
-    return rows @ x @ columns.mT
+def _analyse(x: Tensor) -> Tensor:
+    """One level along the second last axis: low-pass coefficients, then high-pass. Each block sees a window of rows."""
+    n = x.shape[-2] // 2 * 2
+    if n < SHORTEST:
+        return x
+    block, (low, high), _ = _matrices(n, x.dtype, x.device)
+    windows = torch.cat([x[..., :n, :], x[..., :6, :]], -2).unfold(-2, 2 * block + 6, 2 * block).mT
+    return torch.cat([(low @ windows).flatten(-3, -2), x[..., n:, :], (high @ windows).flatten(-3, -2)], -2)
+
+
+def _synthesise(y: Tensor) -> Tensor:
+    """The inverse of `_analyse`: a block of rows from a window of low-pass and one of high-pass coefficients."""
+    n = y.shape[-2] // 2 * 2
+    if n < SHORTEST:
+        return y
+    block, _, (low, high) = _matrices(n, y.dtype, y.device)
+    rows = [y[..., : n // 2, :], y[..., y.shape[-2] - n // 2 :, :]]
+    first, second = (torch.cat([r[..., -3:, :], r], -2).unfold(-2, block + 3, block).mT for r in rows)
+    return torch.cat([(low @ first + high @ second).flatten(-3, -2), y[..., n // 2 : y.shape[-2] - n // 2, :]], -2)
 
 
 @lru_cache(maxsize=64)
-def _matrix(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """One level of analysis of n samples as an orthonormal matrix: low-pass rows, then high-pass rows; or identity."""
+def _matrices(n: int, dtype: torch.dtype, device: torch.device) -> tuple[int, list[Tensor], list[Tensor]]:
+    """Block length, then (low, high) matrices of analysis (block, 2 block + 6) and synthesis (2 block, block + 3)."""
+    block = next((b for b in BLOCKS if n // 2 % b == 0), n // 2)
+    analysis, synthesis = np.zeros((2, block, 2 * block + 6)), np.zeros((2, 2 * block, block + 3))
+    low = daubechies(4)
+    for band, taps in enumerate((low, low[::-1] * (-1) ** np.arange(8))):
+        for i in range(block):
+            analysis[band, i, 2 * i : 2 * i + 8] = taps
+        for p in range(2 * block):
+            q = p // 2 + np.arange(4)
+            synthesis[band, p, q] = taps[p - 2 * q + 6]
     with torch.inference_mode(False):
-        matrix = torch.eye(n, dtype=torch.float64)
-        if _half(n) < n:
-            matrix = torch.zeros(n, n, dtype=torch.float64)
-            for k, low in enumerate(DB4):
-                high = (-1) ** k * DB4[len(DB4) - 1 - k]
-                for row in range(n // 2):
-                    matrix[row, (2 * row + k) % n] += low
-                    matrix[n // 2 + row, (2 * row + k) % n] += high
-        return matrix.to(device, dtype.to_real())
+        analysis, synthesis = ([torch.from_numpy(m).to(device, dtype) for m in pair] for pair in (analysis, synthesis))
+    return block, analysis, synthesis
+
+
+@lru_cache
+def daubechies(moments: int) -> np.ndarray:
+    """The 2 * moments low-pass taps with this many vanishing moments, by spectral factorisation.
+
+    Daubechies, Comm. Pure Appl. Math. 1988: ((1 + z) / 2)^moments times the roots inside the unit circle of
+    sum_k comb(moments - 1 + k, k) (1/2 - (z + 1/z) / 4)^k.
+    """
+    y = np.roots([comb(moments - 1 + k, k) for k in reversed(range(moments))])
+    roots = [z for v in y for z in np.roots([1, 4 * v - 2, 1]) if abs(z) < 1]
+    taps = np.poly([-1] * moments + roots).real
+    return np.sqrt(2) * taps / taps.sum()
