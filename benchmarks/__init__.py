@@ -1,0 +1,1 @@
+"""Our operators and solvers against their peers: `python -m benchmarks [ROW ...] [--quick] [--device cuda]`."""

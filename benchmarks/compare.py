@@ -1,0 +1,22 @@
+"""How far a result lies from its float64 reference."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+
+def relative(reference: torch.Tensor | np.ndarray) -> Callable[[object], float]:
+    """The function ||x - reference|| / ||reference||; both as complex128 on the CPU."""
+    reference = plain(reference)
+
+    def difference(x: object) -> float:
+        x = plain(x).reshape(reference.shape)
+        return float(torch.linalg.vector_norm(x - reference) / torch.linalg.vector_norm(reference))
+
+    return difference
+
+
+def plain(x: object) -> torch.Tensor:
+    """An array of any library as complex128 on the CPU."""
+    return torch.as_tensor(x).detach().cpu().to(torch.complex128)

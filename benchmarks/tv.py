@@ -1,0 +1,54 @@
+"""Total variation SENSE, 1/2 ||A x - y||^2 + lam sum |grad x|, with a 2-D and a line mask (Block et al., MRM 2007)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from course_lib.ops import Sense
+
+from . import reach
+from .harness import Row, Scale
+from .peers import bartorch_sense
+from .problem import Problem
+
+LAM = 0.002
+
+
+def rows(scale: Scale) -> Iterator[Row]:
+    problem = Problem(scale)
+    for word, mask, goal in (("2-D mask", problem.points, 1.4), ("line mask", problem.lines, 2)):
+        solvers = contenders(problem.kspace(mask), mask, problem.maps)
+        yield reach.row(f"TV, {word}", solvers, problem.image, scale, goal)
+
+
+def contenders(y: Tensor, mask: Tensor, maps: Tensor) -> dict:
+    def course_lib():
+        from course_lib.solve import tv
+
+        A = Sense(mask, maps)
+        return lambda n: tv(A, y, LAM, n)
+
+    def sigpy():
+        import sigpy.mri
+
+        data, S = y[0].cpu().numpy(), maps[0].cpu().numpy()
+        weights = np.broadcast_to(mask[0].cpu().numpy(), (1, *S.shape[1:]))
+        app = sigpy.mri.app.TotalVariationRecon
+        return lambda n: app(data, S, LAM, weights=weights, max_iter=n, show_pbar=False).run()
+
+    def primal_dual():
+        from bartorch.optim import PRIDU
+        from bartorch.priors import TotalVariation
+
+        A = bartorch_sense(mask, maps)
+        return lambda n: PRIDU(TotalVariation((-1, -2), LAM), maxiter=n, eigen=True)(y[0], A)
+
+    def admm():
+        from bartorch.optim import ADMM
+        from bartorch.priors import TotalVariation
+
+        A = bartorch_sense(mask, maps)
+        return lambda n: ADMM(TotalVariation((-1, -2), LAM), maxiter=n)(y[0], A)
+
+    return {"course_lib": course_lib, "sigpy": sigpy, "bartorch PRIDU": primal_dual, "bartorch ADMM": admm}
