@@ -7,68 +7,45 @@ from pathlib import Path
 
 from . import commands
 from .errors import CourseError
+from .profiles import profile
+from .start import start
+
+Commands = argparse._SubParsersAction
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__)
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-
-    add = sub.add_parser("start", help="train a network, reconstruct a real scan, print the table")
-    add.set_defaults(run=lambda a: commands.start(a.profile, a.seconds))
-    add.add_argument("--seconds", type=float, help="training time; the profile's when not given")
-
-    add = sub.add_parser("doctor", help="what this machine has, and what to do about what it lacks")
-    add.set_defaults(run=lambda a: commands.doctor())
-
-    add = sub.add_parser("prepare", help="make or check the data set, or cut a subset from fastMRI's files")
-    add.set_defaults(run=_prepare)
-    add.add_argument("source", nargs="?", choices=["embedded", "fastmri"], default="embedded")
-    add.add_argument("--src", type=Path, help="fastmri: folder with the downloaded splits")
-    add.add_argument("--out", type=Path, help="where to write")
-    add.add_argument("--volumes", type=int, default=10, help="fastmri: volumes a split")
-    add.add_argument("--slices", type=int, help="fastmri: central slices a volume; all when not given")
-
-    add = sub.add_parser("train", help="train a method and save its weights")
-    add.set_defaults(run=lambda a: commands.train(a.method, a.profile, a.acceleration, a.seconds, a.output))
-    add.add_argument("method")
-    add.add_argument("--seconds", type=float, help="training time; the profile's when not given")
-    add.add_argument("-o", "--output", type=Path, help="weights file; weights/METHOD.safetensors when not given")
-    _acceleration(add, default=[4, 8], many=True)
-
-    add = sub.add_parser("evaluate", help="metrics of a method on unseen subjects and on the real scan")
-    add.set_defaults(run=lambda a: commands.evaluate_method(a.method, a.profile, a.acceleration, a.weights))
-    add.add_argument("method")
-    add.add_argument("--weights", type=Path)
-    _acceleration(add, default=4)
-
-    add = sub.add_parser("check", help="contract and claims of one method, or of all")
-    add.set_defaults(run=lambda a: commands.check_methods(a.method))
-    add.add_argument("method", nargs="?")
-
-    add = sub.add_parser("show", help="equation, card, source and claims of a method")
-    add.set_defaults(run=lambda a: commands.show_method(a.method))
-    add.add_argument("method")
-
-    add = sub.add_parser("reconstruct", help="reconstruct a fastMRI-format file")
-    add.set_defaults(run=_reconstruct)
-    add.add_argument("method")
-    add.add_argument("input", type=Path)
-    add.add_argument("-o", "--output", type=Path, required=True)
-    add.add_argument("--weights", type=Path)
-    add.add_argument("--mask", choices=["equispaced", "random"], help="undersample a fully sampled file")
-    _acceleration(add, default=4)
-
+    for add_command in (_start, _doctor, _prepare, _train, _evaluate, _check, _show, _reconstruct):
+        add_command(sub)
     for command in sub.choices.values():
         command.add_argument("--profile", help="ci, cpu or gpu; COURSE_PROFILE or the machine decides when not given")
         command.add_argument("--json", action="store_true", help="a last line for programs")
     return top
 
 
-def _acceleration(add: argparse.ArgumentParser, default: object, many: bool = False) -> None:
-    add.add_argument("--acceleration", type=int, default=default, nargs="+" if many else None)
+def _start(sub: Commands) -> None:
+    add = sub.add_parser("start", help="train a network, reconstruct a real scan, print the table")
+    add.set_defaults(run=lambda a: start(profile(a.profile), a.seconds))
+    add.add_argument("--seconds", type=float, help="training time; the profile's when not given")
 
 
-def _prepare(a: argparse.Namespace) -> dict:
+def _doctor(sub: Commands) -> None:
+    add = sub.add_parser("doctor", help="what this machine has, and what to do about what it lacks")
+    add.set_defaults(run=lambda a: commands.doctor())
+
+
+def _prepare(sub: Commands) -> None:
+    add = sub.add_parser("prepare", help="make or check the data set, or cut a subset from fastMRI's files")
+    add.set_defaults(run=_prepare_either)
+    add.add_argument("source", nargs="?", choices=["embedded", "fastmri"], default="embedded")
+    add.add_argument("--src", type=Path, help="fastmri: folder with the downloaded splits")
+    add.add_argument("--out", type=Path, help="where to write")
+    add.add_argument("--volumes", type=int, default=10, help="fastmri: volumes a split")
+    add.add_argument("--slices", type=int, help="fastmri: central slices a volume; all when not given")
+
+
+def _prepare_either(a: argparse.Namespace) -> dict:
     if a.source == "embedded":
         return commands.prepare(a.profile, a.out)
     if a.src is None or a.out is None:
@@ -76,8 +53,46 @@ def _prepare(a: argparse.Namespace) -> dict:
     return commands.prepare_fastmri(a.src, a.out, a.volumes, a.slices)
 
 
-def _reconstruct(a: argparse.Namespace) -> dict:
-    return commands.reconstruct_file(a.method, a.input, a.output, a.mask, a.acceleration, a.weights)
+def _train(sub: Commands) -> None:
+    add = sub.add_parser("train", help="train a method and save its weights")
+    add.set_defaults(run=lambda a: commands.train(a.method, a.profile, a.acceleration, a.seconds, a.output))
+    add.add_argument("method")
+    add.add_argument("--seconds", type=float, help="training time; the profile's when not given")
+    add.add_argument("-o", "--output", type=Path, help="weights file; weights/METHOD.safetensors when not given")
+    add.add_argument("--acceleration", type=int, nargs="+", default=[4, 8])
+
+
+def _evaluate(sub: Commands) -> None:
+    add = sub.add_parser("evaluate", help="metrics of a method on unseen subjects and on the real scan")
+    add.set_defaults(run=lambda a: commands.evaluate_method(a.method, a.profile, a.acceleration, a.weights))
+    add.add_argument("method")
+    add.add_argument("--weights", type=Path)
+    add.add_argument("--acceleration", type=int, default=4)
+
+
+def _check(sub: Commands) -> None:
+    add = sub.add_parser("check", help="contract and claims of one method, or of all")
+    add.set_defaults(run=lambda a: commands.check_methods(a.method))
+    add.add_argument("method", nargs="?")
+
+
+def _show(sub: Commands) -> None:
+    add = sub.add_parser("show", help="equation, card, source and claims of a method")
+    add.set_defaults(run=lambda a: commands.show_method(a.method))
+    add.add_argument("method")
+
+
+def _reconstruct(sub: Commands) -> None:
+    add = sub.add_parser("reconstruct", help="reconstruct a fastMRI-format file")
+    add.set_defaults(
+        run=lambda a: commands.reconstruct_file(a.method, a.input, a.output, a.mask, a.acceleration, a.weights)
+    )
+    add.add_argument("method")
+    add.add_argument("input", type=Path)
+    add.add_argument("-o", "--output", type=Path, required=True)
+    add.add_argument("--weights", type=Path)
+    add.add_argument("--mask", choices=list(commands.RULES), help="undersample a fully sampled file")
+    add.add_argument("--acceleration", type=int, default=4)
 
 
 def main(arguments: list[str] | None = None) -> int:

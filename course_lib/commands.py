@@ -25,14 +25,15 @@ RULES = {"equispaced": equispaced, "random": random}
 
 def doctor() -> dict:
     """Print versions, device, memory and disk, and one line for each problem with its remedy."""
-    versions = {name: _version(name) for name in ("torch", "numpy", "h5py", "sigpy", "matplotlib", "ipywidgets", "jupyterlab")}
+    packages = ("torch", "numpy", "h5py", "sigpy", "matplotlib", "ipywidgets", "jupyterlab")
+    versions = {name: _version(name) for name in packages}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     bfloat16 = has_fast_bfloat16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     free = shutil.disk_usage(Path.home()).free / 2**30
     problems = [f"{name} is missing: pip install {name}" for name, version in versions.items() if version is None]
     problems += ["less than 2 GiB of disk are free: the data sets need room"] if free < 2 else []
     print(f"python {sys.version.split()[0]}; " + ", ".join(f"{k} {v}" for k, v in versions.items() if v))
-    print(f"device {device}; fast bfloat16 {'yes' if bfloat16 else 'no'}; profile {profile().name}; {free:.0f} GiB of disk free")
+    print(f"device {device}; fast bfloat16: {bfloat16}; profile {profile().name}; {free:.0f} GiB of disk free")
     print("\n".join(problems) or "No problem found.")
     return {"versions": versions, "device": device, "profile": profile().name, "problems": problems, "ok": not problems}
 
@@ -64,7 +65,9 @@ def train(method: str, name: str | None, accelerations: list[int], seconds: floa
     unfinished = output.with_suffix(".run")
     run = fit(model, training, validation, seconds or where.seconds, save_to=unfinished)
     psnr = max(p for _, p in run.validation)
-    weights.save(model, output, method, settings, profile=where.name, seconds=run.seconds, validation_psnr=psnr)
+    weights.save(
+        model, output, method, settings, {"profile": where.name, "seconds": run.seconds, "validation_psnr": psnr}
+    )
     unfinished.unlink(missing_ok=True)
     print(f"{run.steps} steps in {run.seconds:.0f} s, best validation PSNR {psnr:.2f} dB, weights in {output}")
     return {"weights": str(output), "steps": run.steps, "validation_psnr": psnr}

@@ -17,7 +17,7 @@ class Profile:
     strip: int | None
 
 
-PROFILES = {p.name: p for p in (Profile("ci", 8, 32), Profile("cpu", 140, 32), Profile("gpu", 600, None))}
+PROFILES = {p.name: p for p in (Profile("ci", 8.0, 32), Profile("cpu", 140.0, 32), Profile("gpu", 600.0, None))}
 
 
 def profile(name: str | None = None) -> Profile:

@@ -53,7 +53,8 @@ def bootstrap(values: Tensor, draws: int = 2000, seed: int = 0) -> Interval:
 def table(rows: dict[str, Scores], baseline: str | None = None) -> str:
     """A text table, one method a row; with `baseline` the paired PSNR difference to that row."""
     width = max(map(len, rows)) + 2
-    lines = [f"{'':{width}}{'NRMSE':>8}{'PSNR':>8}{'SSIM':>8}{'s/slice':>9}" + ("   PSNR - " + baseline if baseline else "")]
+    against = f"   PSNR - {baseline}" if baseline else ""
+    lines = [f"{'':{width}}{'NRMSE':>8}{'PSNR':>8}{'SSIM':>8}{'s/slice':>9}{against}"]
     for name, scores in rows.items():
         line = f"{name:{width}}{scores.mean('nrmse'):8.4f}{scores.mean('psnr'):8.2f}{scores.mean('ssim'):8.3f}"
         line += f"{scores.seconds:9.3f}"

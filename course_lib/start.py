@@ -1,6 +1,7 @@
 """The course in ten minutes: tune the classics, train one network on the spot, reconstruct a real scan."""
 
 import time
+from functools import partial
 
 from . import data
 from .evaluate import evaluate, tune
@@ -22,7 +23,9 @@ def start(where: Profile, seconds: float | None = None) -> dict:
     print(f"   {data.root(where.name)}")
     print("2. Classical methods: lambda is tuned on the validation subjects")
     classics = {R: _classics(where, R) for R in ACCELERATIONS}
-    print(f"3. One network, DC-CNN, is trained on this machine for {seconds or where.seconds:.0f} s (R = 4 and 8 mixed)")
+    print(
+        f"3. One network, DC-CNN, is trained on this machine for {seconds or where.seconds:.0f} s (R = 4 and 8 mixed)"
+    )
     network = _train(where, seconds or where.seconds)
     tables = {}
     for split, title in (("test", "an unseen simulated subject"), ("real", "the real scan, never trained on")):
@@ -43,10 +46,14 @@ def _classics(where: Profile, R: int) -> dict[str, Reconstructor]:
     samples = data.slices("val", protocol(R), where.name)
     methods = {"zero_filled": card("zero_filled").build(), "sense_cg": card("sense_cg").build()}
     for name in ("cs_wavelet", "cs_tv"):
-        lam = tune(lambda lam: card(name).build(lam=lam), samples, LAMBDAS)
+        lam = tune(partial(_with_lambda, name), samples, LAMBDAS)
         print(f"   {name}, R = {R}: lambda = {lam:.2g}")
         methods[name] = card(name).build(lam=lam)
     return methods
+
+
+def _with_lambda(name: str, lam: float) -> Reconstructor:
+    return card(name).build(lam=lam)
 
 
 def _train(where: Profile, seconds: float) -> Reconstructor:

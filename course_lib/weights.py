@@ -11,14 +11,14 @@ from .errors import CourseError
 from .methods.base import Reconstructor, card
 
 
-def save(model: Reconstructor, path: str | Path, name: str, settings: dict, **facts: object) -> Path:
-    """Write the weights of method `name`, built with `settings`; `facts` (device, seconds, data) go into the header.
+def save(model: Reconstructor, path: str | Path, name: str, settings: dict, facts: dict) -> Path:
+    """Write the weights of method `name`, built with `settings`; `facts` (profile, seconds) go into the header too.
 
     The file appears at once and whole: it is written under a temporary name and renamed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = {key: json.dumps(value) for key, value in dict(method=name, settings=settings, **facts).items()}
+    words = {key: json.dumps(value) for key, value in ({"method": name, "settings": settings} | facts).items()}
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, partial, metadata=words)
@@ -61,6 +61,5 @@ def _opened(path: str | Path):
     try:
         return safe_open(path, "pt")
     except (SafetensorError, OSError) as error:
-        raise CourseError(
-            f"{path} cannot be read as weights", "a safetensors file", str(error), "train again: python -m course_lib train"
-        ) from error
+        remedy = "train again: python -m course_lib train"
+        raise CourseError(f"{path} cannot be read as weights", "a safetensors file", str(error), remedy) from error

@@ -26,7 +26,7 @@ from jaxtyping import install_import_hook  # noqa: E402
 
 # Every signature of course_lib is checked at each call: shapes by jaxtyping, the rest by beartype.
 assert "course_lib" not in sys.modules, "course_lib was imported too early: its signatures would not be checked"
-install_import_hook("course_lib", "beartype.beartype")
+install_import_hook("course_lib", "signatures.checked")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

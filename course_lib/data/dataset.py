@@ -17,7 +17,6 @@ from ..sampling import within
 from ..sampling.protocol import Draw
 from ..shapes import Image, KSpace, Maps
 from ..solve.calibrate import compress, espirit, mix
-from .phase import phase_referenced
 from .sample import Sample, crop_readout, strip, undersample
 from .volume import Volume, read, require_target
 
@@ -89,7 +88,7 @@ class Slices(Dataset):
         if self.training:
             seed = (self.epoch, self.visits.get(index, 0), index)
             self.visits[index] = self.visits.get(index, 0) + 1
-        sample = phase_referenced(undersample(full.kspace, full.maps, self._drawn(file, full, seed), full.image))
+        sample = undersample(full.kspace, full.maps, self._drawn(file, full, seed), full.image)
         if self.strip is None or self.strip >= full.kspace.shape[-2]:
             return sample
         spare = full.kspace.shape[-2] - self.strip
@@ -175,12 +174,11 @@ def prepare(
     return Slice(k, maps, image, padding, mask)
 
 
-def centre(volume: Volume, kspace: KSpace, size: tuple[int, int]) -> KSpace:
+def centre(volume: Volume, kspace: Tensor, size: tuple[int, int]) -> Tensor:
     """The centre of k-space: the same field of view with larger pixels, scaled so that intensities stay."""
-    for axis, n in zip((-2, -1), size):
-        found = kspace.shape[axis]
-        if n > found:
-            wanted = f"at most {tuple(kspace.shape[-2:])}"
-            raise CourseError(f"{volume.path}: size", wanted, f"{size}", "a smaller size")
-        kspace = kspace.narrow(axis, found // 2 - n // 2, n) * (n / found) ** 0.5
+    found = tuple(kspace.shape[-2:])
+    if size[0] > found[0] or size[1] > found[1]:
+        raise CourseError(f"{volume.path}: size", f"at most {found}", f"{size}", "a smaller size")
+    for axis, n, m in zip((-2, -1), size, found):
+        kspace = kspace.narrow(axis, m // 2 - n // 2, n) * (n / m) ** 0.5
     return kspace

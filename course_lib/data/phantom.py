@@ -48,5 +48,7 @@ def phantom_sample(
     """An undersampled ellipse phantom, the smallest thing every method can be tried on."""
     image, maps = ellipses(height, width, seed), coil_maps(coils, height, width)
     kspace = (Fourier() @ Coils(maps))(image)
-    kspace = kspace + noise * torch.randn(kspace.shape, dtype=kspace.dtype, generator=torch.Generator().manual_seed(seed))
+    kspace = kspace + noise * torch.randn(
+        kspace.shape, dtype=kspace.dtype, generator=torch.Generator().manual_seed(seed)
+    )
     return undersample(kspace, maps, random(width, acceleration, 0.16, seed=seed), image)

@@ -4,36 +4,36 @@ real, which is easier for every prior: edges in the phase do not look like edges
 (Phase-constrained reconstruction does the same: Bydder & Robson, Magn. Reson. Med. 2005.)
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
+from ..ops.sense import Sense
 from ..sampling import acs
-from .sample import Sample
+from ..shapes import Image, KSpace
 
 FEWEST = 4  # lines in the centre below which no phase can be seen
 
 
-def phase_referenced(sample: Sample) -> Sample:
-    """The sample whose maps carry the phase of its own low-resolution image; nothing but measured data is used.
+def smooth_phase(y: KSpace, A: Sense) -> Image:
+    """Unit numbers (batch, *extra, height, width): the phase of the low-resolution image of undersampled data `y`.
 
-    The low-resolution image comes from the gap-free centre of k-space. Masks without one leave the sample as it is.
+    It comes from the gap-free centre of k-space, so nothing but measured data is used; 1 where there is no such centre.
     """
-    start, stop = acs(sample.mask)
+    start, stop = acs(A.mask)
     if stop - start < FEWEST:
-        return sample
-    low = sample.A.H(sample.kspace * _window(sample.kspace, start, stop))
-    phase = torch.polar(torch.ones_like(low.real), low.angle())
-    return replace(sample, maps=sample.maps * phase.unsqueeze(1), image=sample.image * phase.conj())
+        return torch.ones_like(A.H(y))
+    low = A.H(y * _window(y, start, stop))
+    return torch.polar(torch.ones_like(low.real), low.angle())
 
 
-def _window(kspace: Tensor, start: int, stop: int) -> Tensor:
+def _window(y: Tensor, start: int, stop: int) -> Tensor:
     """A Hann window (height, width): as wide as the centre, a quarter of the readout high; 0 elsewhere."""
-    height, width = kspace.shape[-2:]
+    height, width = y.shape[-2:]
     rows = max(FEWEST, height // 4)
-    window = kspace.real.new_zeros(height, width)
-    tall, wide = (torch.hann_window(n + 2, periodic=False, device=kspace.device)[1:-1] for n in (rows, stop - start))
+    tall, wide = (
+        torch.hann_window(n + 2, False, dtype=y.real.dtype, device=y.device)[1:-1] for n in (rows, stop - start)
+    )
+    window = y.real.new_zeros(height, width)
     top = (height - rows + 1) // 2
     window[top : top + rows, start:stop] = tall[:, None] * wide
     return window

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from ..errors import ShapeError
 from ..ops.linear import LinearOperator
 from ..ops.sense import Sense
-from ..shapes import Image, KSpace
+from ..shapes import Image, KSpace, Maps
+from .phase import smooth_phase
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ def stack(samples: list[Sample]) -> Sample:
     return Sample(*(torch.cat(_batched(parts, samples)) for parts in zip(*(s._parts() for s in samples))))
 
 
-def undersample(kspace: KSpace, maps: Tensor, mask: Tensor, image: Image) -> Sample:
-    """Take away the samples that `mask` says were not acquired and normalise; `image` is divided by the same number."""
+def undersample(kspace: KSpace, maps: Maps, mask: Tensor, image: Image) -> Sample:
+    """Take away the samples that `mask` says were not acquired and normalise; `image` is divided by the same number.
+
+    The maps take over the smooth phase of the object (`phase.smooth_phase`), so that the image is almost real.
+    """
     y = kspace * mask
-    size = scale(y, Sense(mask, maps))
-    return Sample(y / _over(size, y), mask, maps, image / _over(size, image))
+    A = Sense(mask, maps)
+    size, phase = scale(y, A), smooth_phase(y, A)
+    return Sample(y / _over(size, y), mask, maps * phase.unsqueeze(1), image * phase.conj() / _over(size, image))
 
 
 def scale(y: KSpace, A: LinearOperator) -> Float[Tensor, " batch"]:
@@ -67,7 +72,7 @@ def scale(y: KSpace, A: LinearOperator) -> Float[Tensor, " batch"]:
     return torch.where(value > 0, value, 1)
 
 
-def crop_readout(kspace: KSpace, start: int, rows: int) -> KSpace:
+def crop_readout(kspace: KSpace, start: int, rows: int) -> Complex[Tensor, "batch coil *extra {rows} width"]:
     """The k-space of the image rows start ... start + rows, as if no others had been excited (centred, orthonormal).
 
     Exact for masks of whole columns: the readout axis (height) is then fully sampled.

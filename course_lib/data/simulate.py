@@ -1,8 +1,8 @@
 """Magnitude images of real anatomy -> the multi-coil k-space a scanner would have measured.
 
-Magnitude images have no phase and are already filtered; k-space computed from them naively makes reconstruction look
-easier than it is ("data crime", Shimron et al., PNAS 2022). So the object is drawn on a grid twice as fine and its
-k-space cut, as a scanner does; it gets a phase, real coil sensitivities and noise with a real scan's covariance.
+Magnitude images have no phase and are already filtered: naive k-space makes reconstruction look easier than it is
+("data crime", Shimron et al., PNAS 2022). So the object is drawn on a grid twice as fine and its k-space cut; it gets
+a phase, real coil sensitivities and noise with a real scan's covariance.
 """
 
 from dataclasses import dataclass
@@ -91,7 +91,6 @@ def smooth(n: int, order: int, g: Generator) -> Tensor:
     return field / field.abs().max()
 
 
-# ---------------------------------------------------------------- the object: shape and contrast
 def head(slices: Tensor) -> tuple[Tensor, float]:
     """Centre (x, y) and largest extent, in pixels, of what is brighter than air in any slice (slice, rows, columns)."""
     bright = (slices.amax(0) > 0.12).float()
@@ -185,9 +184,8 @@ def sensitivities(modes: Tensor, place: Tensor) -> Tensor:
     """Coil maps (coil, rows, columns) at the places (rows, columns, 2): the cosine series of `modes` evaluated."""
     frequency = torch.pi * torch.arange(modes.shape[-1])
     along_x, along_y = (torch.cos((at[..., None] + 0.5) * frequency).flatten(0, 1) for at in place.unbind(-1))
-    parts = torch.cat((modes.real, modes.imag))
-    values = torch.stack([((along_y @ part) * along_x).sum(-1) for part in parts])
-    return torch.complex(*values.reshape(2, len(modes), *place.shape[:2]))
+    real, imag = (((along_y @ part) * along_x).sum(-1) for part in (modes.real, modes.imag))
+    return torch.complex(real, imag).reshape(len(modes), *place.shape[:2])
 
 
 def mixture(coils: int, g: Generator) -> Tensor:

@@ -1,10 +1,10 @@
 """Compressed sensing with total variation (Lustig, Donoho & Pauly, Magn. Reson. Med. 2007).
 
-    min_x 1/2 ||A x - y||^2 + lam sum |D x|       D x: differences to the next row and column of each pixel
+min_x 1/2 ||A x - y||^2 + lam sum |D x|       D x: differences to the next row and column of each pixel
 
-    v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, IEEE Trans. Image Process. 2009)
-    p <- P(p + D (v - D^H p) / 8)                 a few steps on the dual of the denoising problem; P: |p| <= lam
-    x <- v - D^H p
+v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, IEEE Trans. Image Process. 2009)
+p <- P(p + D (v - D^H p) / 8)                 a few steps on the dual of the denoising problem; P: |p| <= lam
+x <- v - D^H p
 """
 
 from torch import Tensor

@@ -1,9 +1,9 @@
 """Compressed sensing with wavelets (Lustig, Donoho & Pauly, Magn. Reson. Med. 2007).
 
-    min_x 1/2 ||A x - y||^2 + lam ||W x||_1       W: orthonormal db4 wavelets
+min_x 1/2 ||A x - y||^2 + lam ||W x||_1       W: orthonormal db4 wavelets
 
-    v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2009)
-    x <- W^H soft(W v, lam)                       the wavelet grid is shifted at random in every iteration
+v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2009)
+x <- W^H soft(W v, lam)                       the wavelet grid is shifted at random in every iteration
 """
 
 import torch
@@ -22,7 +22,7 @@ from ..base import Reconstructor, method
     learns="nothing",
     differs=(
         "FISTA instead of non-linear conjugate gradients: it needs no smoothing of the modulus",
-        "random shifts (Figueiredo & Nowak 2003) remove the blocks of the wavelet grid; the coarsest scale is not shrunk",
+        "random shifts (Figueiredo & Nowak 2003) remove the blocks of the grid; the coarsest scale is not shrunk",
     ),
 )
 class CompressedSensingWavelet(Reconstructor):

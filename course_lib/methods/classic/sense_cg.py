@@ -1,8 +1,8 @@
 """CG-SENSE (Pruessmann, Weiger, Bornert & Boesiger, Magn. Reson. Med. 2001, after SENSE, 1999).
 
-    min_x ||A x - y||^2 + lam ||x||^2
+min_x ||A x - y||^2 + lam ||x||^2
 
-    (A^H A + lam) x = A^H y      solved by conjugate gradients; stopping early regularises as lam does
+(A^H A + lam) x = A^H y      solved by conjugate gradients; stopping early regularises as lam does
 """
 
 from ...ops.linear import LinearOperator

@@ -1,6 +1,6 @@
 """Zero-filled reconstruction: the adjoint of the forward model (review, Eq. 1).
 
-    x = A^H y               missing samples stay zero; the coils are combined with their maps
+x = A^H y               missing samples stay zero; the coils are combined with their maps
 """
 
 from ...ops.linear import LinearOperator

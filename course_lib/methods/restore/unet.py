@@ -1,7 +1,7 @@
 """U-Net (Ronneberger, Fischer & Brox, MICCAI 2015) as an image-to-image reconstruction.
 
-    x = f(A^H y)             f is a U-Net; the data y are not used again
-    min_f ||f(A^H y) - x||_1                      trained with pairs of data and truth
+x = f(A^H y)             f is a U-Net; the data y are not used again
+min_f ||f(A^H y) - x||_1                      trained with pairs of data and truth
 """
 
 from torch import Tensor

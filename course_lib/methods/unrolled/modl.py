@@ -1,9 +1,9 @@
 """MoDL: model-based deep learning (Aggarwal, Mani & Jacob, IEEE Trans. Med. Imaging 2019).
 
-    min_x ||A x - y||^2 + lam ||x - D(x)||^2      D is a CNN that removes noise and aliasing
+min_x ||A x - y||^2 + lam ||x - D(x)||^2      D is a CNN that removes noise and aliasing
 
-    z <- D(x)                                     denoise; the same D in every iteration
-    x <- (A^H A + lam)^-1 (A^H y + lam z)         data consistency, solved by conjugate gradients
+z <- D(x)                                     denoise; the same D in every iteration
+x <- (A^H A + lam)^-1 (A^H y + lam z)         data consistency, solved by conjugate gradients
 """
 
 import torch
