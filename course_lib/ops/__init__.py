@@ -1,6 +1,8 @@
 """Linear operators of MRI: immutable values with A(x), A @ B, A.H and A.N."""
 
+from .compensation import density, ramp
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
+from .radial import Radial
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
 from .sparse import FiniteDifference, Wavelet
 
@@ -14,10 +16,13 @@ __all__ = [
     "LinearOperator",
     "Mask",
     "Normal",
+    "Radial",
     "Sense",
     "Stack",
     "Sum",
     "Wavelet",
+    "density",
     "fft2c",
     "ifft2c",
+    "ramp",
 ]
