@@ -123,7 +123,10 @@ class Slices(Dataset):
 
     def _drawn(self, file: Path, full: Slice, seed: tuple[int, ...]) -> Tensor:
         width = full.kspace.shape[-1]
-        mask = full.mask if full.mask is not None else self.mask(width, seed)
+        mask = full.mask
+        if mask is None:
+            assert self.mask is not None  # _open made sure
+            mask = self.mask(width, seed)
         mask = mask.reshape(1, 1, *([1] if mask.ndim == 1 else mask.shape[-2:-1]), -1).float()
         if mask.shape[-1] != width or mask.shape[-2] not in (1, full.kspace.shape[-2]):
             found, remedy = f"{tuple(mask.shape)}", "let the mask function use the width it is given"

@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import CourseError
 from .atomic import whole
 from .fastmri import facts
-from .volume import Volume, opened, read
+from .volume import Volume, dataset, opened, read
 
 SPLITS = {"train": "train", "val": "val", "test": "test", "challenge": "test"}
 
@@ -67,11 +67,11 @@ def _copy(source: Path, to: Path, slices: int | None) -> Path:
         return to
     with opened(source) as old, whole(to) as part, h5py.File(part, "w") as new:
         new.attrs.update(old.attrs)
-        for name in old:
-            _copy_array(old[name], new, name, volume)
+        for name in volume.keys:
+            _copy_array(dataset(old, name), new, name, volume)
         if volume.has_target:
             name = next(n for n in ("reconstruction_esc", "reconstruction_rss") if n in old)
-            new.attrs.update(facts(new[name][()]))
+            new.attrs.update(facts(dataset(new, name)[()]))
     return to
 
 

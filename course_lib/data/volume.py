@@ -81,7 +81,7 @@ class Volume:
 
     def _read(self, name: str, i: int) -> np.ndarray:
         with opened(self.path) as file:
-            array = file[name]
+            array = dataset(file, name)
             return array[self.slices[i] if len(array) > 1 else 0]
 
     def _fits(self, name: str, array: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -103,12 +103,12 @@ def read(path: str | Path, slices: Sequence[int] | None = None) -> Volume:
             if key not in keys:
                 found = ", ".join(sorted(keys)) or "nothing"
                 raise CourseError(f"{path}: a key is missing", key, found, "use a file in fastMRI's format")
-        shape = _shape(path, file["kspace"])
+        shape = _shape(path, dataset(file, "kspace"))
         for name, axes in AXES.items():
             if name in keys:
-                _check_axes(path, name, file[name].shape, axes, shape[0])
-        header = read_header(file["ismrmrd_header"][()], path)
-        mask = _mask(path, file["mask"][()], shape[3]) if "mask" in keys else None
+                _check_axes(path, name, dataset(file, name).shape, axes, shape[0])
+        header = read_header(dataset(file, "ismrmrd_header")[()], path)
+        mask = _mask(path, dataset(file, "mask")[()], shape[3]) if "mask" in keys else None
         chosen = tuple(range(shape[0])) if slices is None else tuple(slices)
         if not all(0 <= i < shape[0] for i in chosen):
             raise CourseError(f"{path}: slices", f"numbers from 0 to {shape[0] - 1}", f"{chosen}", "choose others")
@@ -153,6 +153,14 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
     except (OSError, RuntimeError) as error:
         remedy = "get or write the file again"
         raise CourseError(f"{path} cannot be read", "a whole HDF5 file", one_line(error), remedy) from error
+
+
+def dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """An array in an open file; what is a group of that name is an error."""
+    found = file[name]
+    if not isinstance(found, h5py.Dataset):
+        raise CourseError(f"{file.filename}: {name}", "an array", "a group", "use a file in fastMRI's format")
+    return found
 
 
 def _shape(path: Path, kspace: h5py.Dataset) -> tuple[int, int, int, int]:
