@@ -12,7 +12,11 @@ ROWS = (
     "normal_2d",
     "normal_uniform",
     "cg_sense",
+    "wavelet",
+    "tv",
     "espirit",
+    "nufft",
+    "toeplitz",
     "import_time",
     "unet_step",
 )

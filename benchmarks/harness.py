@@ -24,7 +24,7 @@ class Scale:
     batch: int = 8
     rounds: int = 5
     seconds: float = 10.0  # more rounds than `rounds` while they fit into this
-    reach: int = 640  # most iterations that a compressed sensing solver may take
+    reach: int = 300  # most iterations that a compressed sensing solver may take
     device: str = "cpu"
 
 

@@ -55,7 +55,7 @@ def some_pixels(data: Tensor, spokes: Tensor, shape: torch.Size) -> Callable[[ob
 
 
 def course_lib(images: Tensor, data: Tensor, spokes: Tensor):
-    from course_lib.ops import Radial
+    from course_lib.ops.radial import Radial
 
     A = Radial(spokes, tuple(images.shape[-2:]))
     return lambda: A(images[None]), lambda: A.H(data[None])

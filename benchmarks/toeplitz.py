@@ -20,7 +20,8 @@ def rows(scale: Scale) -> Iterator[Row]:
     shape = tuple(x.shape[-2:])
 
     def ours():
-        from course_lib.ops import Coils, Radial
+        from course_lib.ops import Coils
+        from course_lib.ops.radial import Radial
 
         N = (Radial(spokes, shape) @ Coils(maps)).N
         return lambda: N(x)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
+from course_lib import build
 from course_lib.ops import Sense
 
 from . import reach
@@ -24,10 +25,8 @@ def rows(scale: Scale) -> Iterator[Row]:
 
 def contenders(y: Tensor, mask: Tensor, maps: Tensor) -> dict:
     def course_lib():
-        from course_lib.solve import wavelet
-
         A = Sense(mask, maps)
-        return lambda n: wavelet(A, y, LAM, n)
+        return lambda n: build("cs_wavelet", lam=LAM, iterations=n)(y, A)
 
     def sigpy():
         import sigpy.mri

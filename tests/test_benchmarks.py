@@ -4,6 +4,7 @@ from dataclasses import replace
 from importlib import import_module
 
 import pytest
+import torch
 
 from benchmarks import report
 from benchmarks.__main__ import ROWS
@@ -11,6 +12,15 @@ from benchmarks.harness import OURS, TINY, Goal, Row, measure
 from benchmarks.import_time import over
 
 ALONE = {OURS, "sigpy"}  # what every installation has
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny problems: threads only wait for each other, and long when other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", sorted(set(ROWS) - {"import_time"}))
