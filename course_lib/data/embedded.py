@@ -16,6 +16,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from .. import profiles
 from ..errors import CourseError
@@ -155,9 +156,17 @@ def _write_simulated(
 ) -> None:
     slices = anatomy(subject)[_pick(len(anatomy(subject)), part, seed, augment)]
     scan = simulate.scan(slices, scanner(), sizes.size, sizes.coils, seed, augment)
-    maps = scan.maps.expand(len(slices), -1, -1, -1)
+    maps = scan.maps * support(scan.image).unsqueeze(1)
     extra = {"maps": maps, "image": scan.image, "covariance": scan.covariance}
     _write(path, scan.kspace, ACQUISITION[subject], subject, extra)
+
+
+def support(image: Tensor) -> Tensor:
+    """1 in and around tissue, else 0, (slice, height, width): where a calibration scan can find maps, as ESPIRiT does."""
+    magnitude = image.abs()
+    tissue = (magnitude > 0.1 * magnitude.flatten(1).quantile(0.99, 1)[:, None, None]).float()
+    margin = image.shape[-1] // 32
+    return max_pool2d(tissue, 2 * margin + 1, stride=1, padding=margin)
 
 
 def _pick(total: int, part: tuple[int, int, int], seed: int, augment: bool) -> Tensor:

@@ -10,6 +10,7 @@ from ..data.sample import Sample
 from ..errors import CourseError
 from ..losses import mse
 from ..ops.linear import LinearOperator
+from ..ops.sense import Sense
 from ..shapes import Image, KSpace, agree
 
 
@@ -27,9 +28,10 @@ class Reconstructor(nn.Module):
         return mse(self(sample.kspace, sample.A), sample.image)
 
     def __call__(self, y: KSpace, A: LinearOperator) -> Image:
-        parts = {name: getattr(A, name) for name in ("mask", "maps") if hasattr(A, name)}
-        agree(type(self).__name__, y=y, **parts)
-        return super().__call__(y, A)
+        if not isinstance(A, Sense):
+            return super().__call__(y, A)
+        agree(type(self).__name__, y=y, mask=A.mask, maps=A.maps)
+        return super().__call__(y, A) * (A.maps != 0).any(1)  # what no coil sees is 0
 
 
 @dataclass(frozen=True)

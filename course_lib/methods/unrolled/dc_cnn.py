@@ -21,7 +21,7 @@ from ..base import Reconstructor, method
     ref=50,
     section="2.5",
     learns="database",
-    small=dict(cascades=5, width=24, depth=4, cg_iterations=4),
+    small=dict(cascades=8, width=16, depth=3, cg_iterations=3),
     differs=(
         "many coils: the data consistency of the paper's Eq. 5 is solved by CG; with one coil CG gives its closed form",
         "lam is learned, from 20 on; the paper sets it to infinity for data without noise",
