@@ -7,9 +7,11 @@ x <- (A^H A + 1/lam)^-1 (A^H y + z/lam)       data consistency: acquired samples
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...blocks import OnComplex, cnn
+from ...data.sample import Sample
+from ...losses import l1
 from ...ops.linear import LinearOperator
 from ...shapes import Image, KSpace
 from ...solve import cg
@@ -21,10 +23,11 @@ from ..base import Reconstructor, method
     ref=50,
     section="2.5",
     learns="database",
-    small=dict(cascades=8, width=16, depth=3, cg_iterations=3),
+    small=dict(cascades=10, width=16, depth=3, cg_iterations=4),
     differs=(
         "many coils: the data consistency of the paper's Eq. 5 is solved by CG; with one coil CG gives its closed form",
         "lam is learned, from 20 on; the paper sets it to infinity for data without noise",
+        "trained with the l1 loss, which gave better images in short training; the paper's is the squared error",
         "the last convolution of each CNN starts at zero, so training starts at the regularised SENSE image",
     ),
 )
@@ -41,6 +44,9 @@ class DCCNN(Reconstructor):
             z = x + f(x)
             x = cg(lambda v: A.N(v) + v / self.lam, AHy + z / self.lam, x=z, iterations=self.cg_iterations)
         return x
+
+    def loss(self, sample: Sample) -> Tensor:
+        return l1(self(sample.kspace, sample.A), sample.image)
 
 
 def claim_the_networks_of_the_paper_have_565770_parameters(model, sample):

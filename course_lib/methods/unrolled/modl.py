@@ -21,7 +21,7 @@ from ..base import Reconstructor, method
     ref=59,
     section="2.5",
     learns="database",
-    small=dict(iterations=4, width=16, cg_iterations=4),
+    small=dict(iterations=5, width=32, cg_iterations=4),
     differs=(
         "CG starts at z, not at 0",
         "no batch normalisation in D",
