@@ -13,18 +13,15 @@ __all__ = ["calibration_size", "compress", "espirit", "mix", "noise_covariance",
 Matrix = Complex[Tensor, "batch virtual coil"]
 
 
-def walsh(images: Maps, window: int = 5, iterations: int = 30) -> Maps:
+def walsh(images: Maps, window: int = 5) -> Maps:
     """Coil maps from coil images by adaptive combination (Walsh, Gmitro & Marcellin, Magn. Reson. Med. 2000).
 
     images: (batch, coil, *extra, height, width). The maps are the dominant eigenvectors of the coil covariance in a
-    window around each pixel, sum |maps|^2 = 1; the coil with most energy has zero phase.
+    window around each pixel, sum |maps|^2 = 1; the coil with most energy has phase zero.
     """
     pixels = images.movedim(1, -1)
     covariance = _box(pixels[..., :, None] * pixels[..., None, :].conj(), window)
-    v = covariance.sum(-1, keepdim=True)
-    for _ in range(iterations):
-        v = torch.nn.functional.normalize(covariance @ v, dim=-2)
-    maps = v[..., 0].movedim(-1, 1)
+    maps = torch.linalg.eigh(covariance)[1][..., -1].movedim(-1, 1)
     return maps * torch.sgn(_strongest(images, maps)).conj()
 
 
@@ -63,14 +60,12 @@ def mix(matrix: Matrix, coils: KSpace | Maps) -> KSpace:
 def _strongest(images: Tensor, maps: Tensor) -> Tensor:
     """The map (batch, 1, ...) of the coil with most energy in each sample."""
     coil = torch.linalg.vector_norm(images.flatten(2), dim=2).argmax(1)
-    return maps[torch.arange(len(maps)), coil][:, None]
+    return maps[torch.arange(len(maps), device=maps.device), coil][:, None]
 
 
 def _box(x: Tensor, window: int) -> Tensor:
     """Sum over a window of the axes -4 and -3; nothing lies outside the image."""
     before, after = window // 2, (window - 1) // 2
-    for axis in (-4, -3):
-        pad = [0, 0, 0, 0, 0, 0, 0, 0]
-        pad[2 * (-1 - axis) : 2 * (-1 - axis) + 2] = [before, after]
+    for axis, pad in ((-3, (0, 0, 0, 0, before, after)), (-4, (0, 0, 0, 0, 0, 0, before, after))):
         x = torch.nn.functional.pad(x, pad).unfold(axis, window, 1).sum(-1)
     return x
