@@ -239,6 +239,24 @@ def test_fourier_equals_numpy(size: tuple, dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("double", ["mask", "maps", "x", "none"])
+def test_one_array_in_double_precision(mask: Callable, double: str):
+    """Single and double precision may meet; the result is as if nothing had a short cut."""
+    size = (5, 6)
+    single = {
+        "mask": mask(1, (1,), size).float(),
+        "maps": coil_maps(1, (1,), size).cfloat(),
+        "x": draw(1, *size).cfloat(),
+    }
+    arrays = {k: a.to(torch.promote_types(a.dtype, torch.float64)) if k == double else a for k, a in single.items()}
+    A = Sense(arrays["mask"], arrays["maps"])
+    normal, plain = A.N(arrays["x"]), A.H(A(arrays["x"]))
+    assert normal.dtype == plain.dtype and close(normal, plain, 1e-5)
+    assert close(A.N(arrays["x"].real), A.N(arrays["x"].real + 0j), 1e-5)
+    assert close(A(arrays["x"].real), A(arrays["x"].real + 0j), 1e-5)
+
+
+@pytest.mark.parametrize("mask", MASKS)
 def test_gradients_reach_the_maps(mask: Callable):
     """The short cuts of A.N hold the maps fixed; with maps (or a mask) to learn, they must be left."""
     size = (4, 6)

@@ -23,13 +23,15 @@ LARGEST_PERIOD = 12  # beyond it the R x R matrices cost more than FFTs
 def sense_normal(mask: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
     """Prepare x -> A^H A x for A = Sense(mask, maps). Gradients flow through x, not through mask and maps."""
     weights = mask.detach().squeeze(1).square()
-    apply = prepare(weights, maps.detach().to(torch.promote_types(maps.dtype, weights.dtype)))
+    dtype = torch.promote_types(maps.dtype, weights.dtype)
+    apply = prepare(weights, maps.detach().to(dtype))
 
     lead = torch.broadcast_shapes(weights.shape[:-2], maps.shape[:1] + maps.shape[2:-2])
 
     def normal(x: Tensor) -> Tensor:
         if x.shape[:-2] != lead:
             x = x.expand(*torch.broadcast_shapes(x.shape[:-2], lead), -1, -1)
+        x = x.to(torch.promote_types(x.dtype, dtype))
         return SelfAdjoint.apply(x, apply) if x.requires_grad and torch.is_grad_enabled() else apply(x)
 
     return normal
@@ -111,7 +113,7 @@ def _lines(x: Tensor, maps: Tensor, signs: Tensor) -> Tensor:
     for samples, rows in _blocks(x, len(x), x.shape[1], maps[0, 0].numel()):
         block = maps[samples if len(maps) > 1 else slice(None), rows]
         spectrum = torch.fft.fft(block * x[samples, rows, None]).contiguous()
-        spectrum.view(signs.dtype).mul_(signs[samples] if len(signs) > 1 else signs)
+        spectrum.view(spectrum.dtype.to_real()).mul_(signs[samples] if len(signs) > 1 else signs)
         torch.sum(torch.fft.fft(spectrum).mul_(block), -2, out=y[samples, rows])
     return y.conj_physical_()
 
@@ -122,7 +124,7 @@ def _full(x: Tensor, maps: Tensor, signs: Tensor) -> Tensor:
     for samples, coils in _blocks(x, len(x), maps.shape[1], x[0].numel()):
         block = maps[samples if len(maps) > 1 else slice(None), coils]
         spectrum = torch.fft.fft2(block * x[samples, None]).contiguous()
-        spectrum.view(signs.dtype).mul_(signs[samples] if len(signs) > 1 else signs)
+        spectrum.view(spectrum.dtype.to_real()).mul_(signs[samples] if len(signs) > 1 else signs)
         for coil in torch.fft.fft2(spectrum).mul_(block).unbind(1):
             y[samples] += coil
     return y.conj_physical_()

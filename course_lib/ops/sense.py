@@ -36,6 +36,7 @@ def modulation(size: torch.Size, sign: int, dtype: torch.dtype, device: torch.de
     with torch.inference_mode(False):
         rows, columns = (_phases(n, sign) for n in size)
         before, after = (a[:, None] * b for a, b in zip(rows, columns))
+        dtype = torch.promote_types(dtype, torch.complex32)  # complex, whatever came in
         return before.to(device, dtype), after.to(device, dtype)
 
 
@@ -85,7 +86,7 @@ class Mask(LinearOperator):
         return self.mask * x
 
     def adjoint(self, y: Tensor) -> Tensor:
-        return self.mask.conj() * y
+        return self.mask * y
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -122,8 +123,7 @@ class Sense(Compose):
 
     @cached_property
     def _normal(self) -> Callable[[Tensor], Tensor]:
-        with torch.inference_mode(False):
-            return sense_normal(self.mask, self.maps)
+        return sense_normal(self.mask, self.maps)
 
     def to(self, device: torch.device | str) -> "Sense":
         """The same operator on another device."""
