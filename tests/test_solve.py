@@ -1,0 +1,174 @@
+"""The classical algorithms reach the solutions of linear algebra, of each other and of sigpy."""
+
+import pytest
+import sigpy.mri
+import torch
+from torch import Tensor
+
+from course_lib.data.phantom import phantom_sample
+from course_lib.methods.classic.cs_tv import CompressedSensingTV
+from course_lib.methods.classic.cs_wavelet import CompressedSensingWavelet
+from course_lib.ops import FiniteDifference, LinearOperator
+from course_lib.solve import admm, cg, dot, fista, ista, pdhg, power, soft
+
+C = torch.complex128
+
+
+def hermitian(n: int, batch: int = 1, least: float = 0.1) -> Tensor:
+    """Random Hermitian matrices (batch, n, n) with eigenvalues of at least `least`."""
+    half = torch.randn(batch, n, n, dtype=C) / n**0.5
+    return half @ half.mH + least * torch.eye(n)
+
+
+def times(matrix: Tensor):
+    """x (batch, n) -> matrix @ x, sample by sample."""
+    return lambda x: torch.einsum("bij,bj->bi", matrix, x)
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    """NRMSE between two results."""
+    return float((a - b).norm() / b.norm())
+
+
+def test_dot_is_the_real_inner_product_of_each_sample():
+    a, b = torch.randn(2, 3, 4, 5, dtype=C)
+    expected = [(a[i].conj() * b[i]).sum().real for i in range(3)]
+    assert dot(a, b).shape == (3, 1, 1)
+    assert torch.allclose(dot(a, b).flatten(), torch.stack(expected))
+
+
+def test_cg_solves_as_linear_algebra_does():
+    A, b = hermitian(12, batch=2), torch.randn(2, 12, dtype=C)
+    b[1] *= 100
+    x = torch.linalg.solve(A, b)
+    assert distance(cg(times(A), b, iterations=40), x) < 1e-9
+    assert distance(cg(times(A), b, x=x + torch.randn_like(x), iterations=40), x) < 1e-9
+
+
+def test_cg_is_exact_after_as_many_steps_as_there_are_eigenvalues():
+    A = torch.linalg.qr(torch.randn(1, 9, 9, dtype=C))[0]
+    A = (A * torch.tensor([1.0, 2, 5] * 3)) @ A.mH
+    b = torch.randn(1, 9, dtype=C)
+    x = torch.linalg.solve(A, b)
+    assert distance(cg(times(A), b, iterations=3), x) < 1e-10 < distance(cg(times(A), b, iterations=2), x)
+
+
+def test_cg_treats_every_sample_alone_and_stops_where_it_is_done():
+    A, b = hermitian(8, batch=3), torch.randn(3, 8, dtype=C)
+    b[1] = 0
+    together = cg(times(A), b, iterations=5)
+    alone = torch.cat([cg(times(A[i : i + 1]), b[i : i + 1], iterations=5) for i in range(3)])
+    assert torch.allclose(together, alone) and together.isfinite().all()
+    assert (together[1] == 0).all()
+    exact = torch.linalg.solve(A, b)
+    assert torch.allclose(cg(times(A), b, x=exact, iterations=30), exact)
+
+
+def test_cg_in_single_precision_stays_at_the_solution():
+    A, b = hermitian(8).to(torch.complex64), torch.randn(1, 8, dtype=torch.complex64)
+    assert distance(cg(times(A), b, iterations=500), torch.linalg.solve(A, b)) < 1e-5
+
+
+def test_gradients_flow_through_cg():
+    A, b = hermitian(6), torch.randn(1, 6, dtype=C)
+    lam = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    b.requires_grad_()
+    w = torch.randn(1, 6, dtype=C)
+    solved = cg(lambda v: times(A)(v) + lam * v, b, iterations=20)
+    grads = torch.autograd.grad(dot(w, solved).sum(), (lam, b))
+    exact = torch.linalg.solve(A + lam * torch.eye(6), b)
+    expected = torch.autograd.grad(dot(w, exact).sum(), (lam, b))
+    assert all(torch.allclose(g, e, rtol=1e-6) for g, e in zip(grads, expected))
+    solved = cg(lambda v: times(A)(v) + lam * v, 0 * b, iterations=3)
+    grads = torch.autograd.grad(dot(w, solved).sum(), (lam, b))
+    assert all(g.isfinite().all() for g in grads), "a zero residual must not poison training"
+
+
+def test_watch_sees_every_iterate():
+    A, b = hermitian(5), torch.randn(1, 5, dtype=C)
+    seen = []
+    x = cg(times(A), b, iterations=3, watch=lambda x, i: seen.append((i, x)))
+    assert [i for i, _ in seen] == [0, 1, 2] and torch.equal(seen[-1][1], x)
+
+
+def test_power_finds_the_largest_eigenvalue_of_each_sample():
+    A = hermitian(6, batch=2)
+    A[1] *= 7
+    found = power(times(A), torch.randn(2, 6, dtype=C), iterations=300)
+    assert torch.allclose(found, torch.linalg.eigvalsh(A)[:, -1:], rtol=1e-6)
+
+
+def test_soft_shrinks_the_magnitude_and_keeps_the_phase():
+    x = torch.tensor([3 + 4j, 0.3 - 0.4j, 0, -2], dtype=C)
+    assert torch.allclose(soft(x, 1.0), torch.tensor([2.4 + 3.2j, 0, 0, -1], dtype=C))
+    assert torch.allclose(soft(torch.tensor([-2.0, 0.5]), 1.0), torch.tensor([-1.0, 0.0]))
+    v = torch.tensor([0, 3 + 4j, 0.1], dtype=C, requires_grad=True)
+    soft(v, 1.0).abs().sum().backward()
+    assert torch.allclose(v.grad, torch.tensor([0, 0.6 + 0.8j, 0], dtype=C))
+
+
+# ---------------------------------------------------------------- min 1/2 ||M x - y||^2 + lam ||x||_1
+M, LAM = 0.5, 0.2
+
+
+@pytest.fixture
+def lasso():
+    """(matrix, data, objective, minimiser by many plain steps) of a small problem with two samples."""
+    M = torch.randn(2, 10, 14, dtype=C) / 4
+    y = torch.randn(2, 10, dtype=C)
+
+    def objective(x):
+        return 0.5 * (times(M)(x) - y).abs().square().sum(1) + LAM * x.abs().sum(1)
+
+    def grad(x):
+        return times(M.mH)(times(M)(x) - y)
+
+    step = 0.99 / power(times(M.mH @ M), torch.randn(2, 14, dtype=C), 500)
+    x = ista(grad, lambda v, s: soft(v, LAM * s), torch.zeros(2, 14, dtype=C), step, 20000)
+    assert (x == 0).any() and (x != 0).any(), "a problem without a kink tests nothing"
+    return M, y, objective, grad, step, x
+
+
+def test_ista_never_rises_and_fista_is_faster(lasso):
+    M, y, objective, grad, step, x = lasso
+    values = {}
+    for algorithm in (ista, fista):
+        history = []
+        algorithm(grad, lambda v, s: soft(v, LAM * s), 0 * x, step, 40, watch=lambda x, i, h=history: h.append(objective(x)))
+        values[algorithm] = torch.stack(history)
+    assert (values[ista].diff(dim=0) <= 1e-12).all()
+    gap = {a: (v[-1] - objective(x)).max() for a, v in values.items()}
+    assert gap[fista] < 0.2 * gap[ista]
+
+
+def test_a_batch_is_its_samples(lasso):
+    M, y, objective, grad, step, x = lasso
+    together = fista(grad, lambda v, s: soft(v, LAM * s), 0 * x, step, 30)
+    for i in range(2):
+        Mi, yi = M[i : i + 1], y[i : i + 1]
+        gradient = lambda v, Mi=Mi, yi=yi: times(Mi.mH)(times(Mi)(v) - yi)  # noqa: E731
+        alone = fista(gradient, lambda v, s: soft(v, LAM * s), 0 * x[:1], step[i : i + 1], 30)
+        assert torch.allclose(together[i], alone[0])
+
+
+def test_fista_admm_and_pdhg_reach_the_same_minimiser(lasso):
+    M, y, objective, grad, step, x = lasso
+    shrink = lambda v, s: soft(v, LAM * s)  # noqa: E731
+    assert distance(fista(grad, shrink, 0 * x, step, 3000), x) < 1e-6
+    rho, normal = 0.3, M.mH @ M + 0.3 * torch.eye(14)
+    solve = lambda v, start: torch.linalg.solve(normal, times(M.mH)(y) + rho * v)  # noqa: E731
+    assert distance(admm(lambda v: v, solve, shrink, 0 * x, rho, 3000), x) < 1e-6
+    fit = lambda v, s: (v + s * y) / (1 + s)  # noqa: E731  prox of 1/2 ||v - y||^2
+    tau = step.sqrt()
+    assert distance(pdhg(Matrix(M), fit, shrink, 0 * x, tau, tau, 6000), x) < 1e-6
+
+
+class Matrix(LinearOperator):
+    def __init__(self, matrix: Tensor):
+        self.matrix = matrix
+
+    def forward(self, x: Tensor) -> Tensor:
+        return times(self.matrix)(x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return times(self.matrix.mH)(y)
