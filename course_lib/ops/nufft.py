@@ -85,11 +85,8 @@ class Plan:
         fine = Kernel(max(2, self.kernel.oversampling), max(6, self.kernel.width))
         large = Plan(self.trajectory, self.weights, (height, width), fine, self.dtype)
         spread = large.spread(torch.complex(self.weights, torch.zeros_like(self.weights))[None])
-        spread = torch.fft.ifftshift(spread[0], (-2, -1))
-        for axis, n in ((-2, height), (-1, width)):
-            spread = spread if n % 2 else spread.index_fill(axis, torch.tensor(n // 2, device=spread.device), 0)
         scale = sqrt(height * width) / (self.shape[0] * self.shape[1])
-        return torch.fft.fft2(spread).real * scale
+        return torch.fft.fft2(torch.fft.ifftshift(spread[0], (-2, -1))).real * scale
 
 
 def fast(n: int) -> int:
