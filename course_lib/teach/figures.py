@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import ceil
 
 import torch
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -26,6 +27,7 @@ from .picture import (  # isort: split
     Window,
     chart,
     colour_bar,
+    draw,
     grid,
     label_axes,
     part,
@@ -33,7 +35,10 @@ from .picture import (  # isort: split
     same_size,
 )
 
-SIGNED, POSITIVE, CYCLIC = "RdBu_r", "viridis", "twilight"  # legible without red-green vision
+LEVELS = 49  # shades of each scale: finer than the eye needs, and small files; the middle of SIGNED is white
+GREY, SIGNED, POSITIVE, CYCLIC = (
+    colormaps[name].resampled(LEVELS) for name in ("gray", "RdBu_r", "viridis", "twilight")
+)
 
 
 def images(
@@ -49,27 +54,26 @@ def images(
 
     With `truth` it comes first, the metrics stand under each panel, and a row shows |image| - |truth| with its sign,
     on a scale that is symmetric and holds all errors unless `error_limit` says otherwise. `zoom` (first row, first
-    column, rows, columns) adds a row with that part, enlarged. window: (black, white); by default from 0 to the largest
-    value of the truth, else of all panels.
+    column, rows, columns) adds a row with that part, enlarged. window: (black, white); by default from 0 to a level
+    that half a percent of the pixels of the truth, else of the brightest panel, exceed.
     """
     shown = {name: plane(x, flip).abs() for name, x in panels.items()}
     reference = None if truth is None else plane(truth, flip).abs()
     if reference is not None:
         shown = {truth_title: reference} | shown
     same_size(shown)
-    brightest = max(float(x.max()) for x in ([reference] if reference is not None else shown.values()))
-    low, high = window or (0.0, brightest)
+    low, high = window or (0.0, max(white(x) for x in ([reference] if reference is not None else shown.values())))
     rows = 1 + (zoom is not None) + (reference is not None)
     height, width = next(iter(shown.values())).shape
     picture, axes = grid(rows, len(shown), height / width, 0.75 if reference is not None else 0.3)
     for axis, (name, x) in zip(axes[0], shown.items()):
-        axis.imshow(x.numpy(), cmap="gray", vmin=low, vmax=high)
+        draw(axis, x, GREY, low, high)
         axis.set_title(name, fontsize=SIZE["title"])
         if zoom is not None:
             axis.add_patch(Rectangle((zoom[1] - 0.5, zoom[0] - 0.5), zoom[3], zoom[2], fill=False, edgecolor="#E69F00"))
     if zoom is not None:
         for axis, x in zip(axes[1], shown.values()):
-            axis.imshow(part(x, zoom).numpy(), cmap="gray", vmin=low, vmax=high)
+            draw(axis, part(x, zoom), GREY, low, high)
     if reference is not None:
         _errors(picture, axes, list(shown.values()), error_limit)
     picture.alt = "; ".join([*(_said(name, x, reference) for name, x in shown.items())])
@@ -85,7 +89,7 @@ def kspace(panels: dict[str, Tensor], flip: bool = False) -> Picture:
     picture, axes = grid(1, len(panels), height / width, 0.3)
     for axis, (name, x) in zip(axes[0], energy.items()):
         decades = (plane(x, flip) / largest).clamp_min(1e-5).log10()
-        drawn = axis.imshow(decades.numpy(), cmap="gray", vmin=-5, vmax=0)
+        drawn = draw(axis, decades, GREY, -5, 0)
         axis.set_title(name, fontsize=SIZE["title"])
     colour_bar(picture, drawn, axes[0], "log10 of magnitude over its largest")
     picture.alt = "k-space magnitude, logarithmic: " + ", ".join(panels)
@@ -100,7 +104,7 @@ def mask(masks: dict[str, Tensor]) -> Picture:
     for axis, (name, m) in zip(axes[0], masks.items()):
         samples = plane(m, False)
         samples = samples.expand(width if len(samples) == 1 else -1, -1)
-        axis.imshow(samples.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="none")
+        draw(axis, samples, GREY, 0, 1)
         axis.set_title(name, fontsize=SIZE["title"])
         axis.set_xlabel(f"effective R = {effective_acceleration(m):.2f}", fontsize=SIZE["text"])
         said.append(f"{name}: effective acceleration {effective_acceleration(m):.2f}")
@@ -118,9 +122,9 @@ def maps(coils: Tensor, flip: bool = False, columns: int = 7) -> Picture:
     high = float(coils.abs().max())
     for i, coil in enumerate(coils):
         above, below = axes[2 * (i // columns)][i % columns], axes[2 * (i // columns) + 1][i % columns]
-        drawn = above.imshow(plane(coil, flip).abs().numpy(), cmap="gray", vmin=0, vmax=high)
+        drawn = draw(above, plane(coil, flip).abs(), GREY, 0, high)
         angle = plane(coil, flip).angle().where(plane(coil, flip).abs() > 0, torch.nan)
-        phase = below.imshow(angle.numpy(), cmap=CYCLIC, vmin=-torch.pi, vmax=torch.pi)
+        phase = draw(below, angle, CYCLIC, -torch.pi, torch.pi)
         above.set_title(f"coil {i + 1}", fontsize=SIZE["text"])
     colour_bar(picture, drawn, axes[0], "magnitude")
     colour_bar(picture, phase, axes[1], "phase (rad)")
@@ -136,7 +140,7 @@ def heat(panels: dict[str, Tensor], label: str, window: Window | None = None, fl
     height, width = next(iter(shown.values())).shape
     picture, axes = grid(1, len(shown), height / width, 0.5)
     for axis, (name, x) in zip(axes[0], shown.items()):
-        drawn = axis.imshow(x.numpy(), cmap=POSITIVE, vmin=low, vmax=high)
+        drawn = draw(axis, x, POSITIVE, low, high)
         axis.set_title(name, fontsize=SIZE["title"])
         axis.set_xlabel(f"median {float(x.nanmedian()):.3g}", fontsize=SIZE["text"])
     colour_bar(picture, drawn, axes[0], label, beyond=any(bool((x > high).any()) for x in shown.values()))
@@ -152,7 +156,7 @@ def lines(
     for i, (name, values) in enumerate(series.items()):
         where = x or list(range(1, len(values) + 1))
         colour, style = COLOURS[i % len(COLOURS)], STYLES[i % len(STYLES)]
-        axis.plot(where, values, color=colour, linestyle=style, label=name)
+        axis.plot(where, values, color=colour, linestyle=style, linewidth=1.8, label=name)
         if lowest:
             best = min(range(len(values)), key=values.__getitem__)
             axis.plot(where[best], values[best], "o", color=colour)
@@ -180,6 +184,11 @@ def curves(run: Run, baselines: dict[str, float] | None = None) -> Picture:
     return picture
 
 
+def white(x: Tensor) -> float:
+    """The level that half a percent of the pixels exceed: shown as white."""
+    return float(x.flatten().kthvalue(max(1, int(0.995 * x.numel()))).values)
+
+
 def _errors(picture: Picture, axes: list[list[Axes]], shown: list[Tensor], limit: float | None) -> None:
     """The last row: signed errors against the first panel; metrics go under it."""
     errors = [x - shown[0] for x in shown[1:]]
@@ -187,7 +196,7 @@ def _errors(picture: Picture, axes: list[list[Axes]], shown: list[Tensor], limit
     limit = limit or largest or 1.0
     axes[-1][0].set_axis_off()
     for axis, x, error in zip(axes[-1][1:], shown[1:], errors):
-        drawn = axis.imshow(error.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
+        drawn = draw(axis, error, SIGNED, -limit, limit)
         axis.set_xlabel(_numbers(x, shown[0]), fontsize=SIZE["text"])
     if errors:
         colour_bar(picture, drawn, axes[-1], "error of the magnitude", beyond=largest > limit, signed=True)

@@ -3,6 +3,7 @@
 from io import BytesIO
 
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -12,17 +13,9 @@ from ..errors import CourseError, ShapeError
 
 DPI = 100
 WIDTH = 9.6  # inches: a notebook's column
-PANEL = 2.6  # inches: the widest panel
+PANEL = 2.2  # inches: the widest panel
 SIZE = {"title": 10, "text": 9}  # points
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-    "#000000",
-)  # Okabe & Ito
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe & Ito
 STYLES = ("-", "--", "-.", ":")
 Window = tuple[float | int, float | int]  # black, white
 Box = tuple[int, int, int, int]  # first row, first column, rows, columns
@@ -37,10 +30,19 @@ class Picture(Figure):
         return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
     def png(self) -> bytes:
-        """The file that a notebook shows."""
-        file = BytesIO()
-        self.savefig(file, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.04)
-        return file.getvalue()
+        """The file that a notebook shows. 256 colours, within 2 % of those drawn, keep a chapter's file small."""
+        from PIL import Image  # comes with matplotlib
+
+        drawn, small = BytesIO(), BytesIO()
+        self.savefig(drawn, dpi=DPI, bbox_inches="tight", pad_inches=0.04)
+        few = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(small, format="png", optimize=True)
+        return small.getvalue()
+
+    def saying(self, what: str) -> "Picture":
+        """The same picture, its text alternative begun with `what` is to be seen."""
+        self.alt = f"{what} {self.alt}".strip()
+        return self
 
 
 def plane(x: Tensor, flip: bool) -> Tensor:
@@ -78,6 +80,12 @@ def grid(rows: int, columns: int, aspect: float, spare: float) -> tuple[Picture,
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     return picture, [list(row) for row in axes]
+
+
+def draw(axis: Axes, x: Tensor, scale: Colormap, low: float | int, high: float | int) -> AxesImage:
+    """Values (height, width) on a colour scale; pixels stay squares unless the screen has fewer."""
+    smooth = "auto" if max(x.shape) > DPI * PANEL else "nearest"
+    return axis.imshow(x.numpy(), cmap=scale, vmin=low, vmax=high, interpolation=smooth, interpolation_stage="data")
 
 
 def colour_bar(
