@@ -24,7 +24,7 @@ class Run:
     best: dict[str, Tensor]
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
-    validation: list[tuple[float, float]] = field(default_factory=list)  # (seconds, PSNR)
+    validation: list[list[float]] = field(default_factory=list)  # [seconds, PSNR] of each check
 
     @property
     def steps(self) -> int:
@@ -38,7 +38,7 @@ class Run:
         psnr = evaluate(model, samples).mean("psnr")
         if psnr > max((p for _, p in self.validation), default=-math.inf):
             self.best = _copy(model)
-        self.validation.append((self.seconds, psnr))
+        self.validation.append([self.seconds, psnr])
 
 
 def fit(

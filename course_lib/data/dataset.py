@@ -41,7 +41,7 @@ class Slice:
         return sum(x.nbytes for x in (self.kspace, self.maps, self.image))
 
 
-class Slices(Dataset):
+class Slices(Dataset[Sample], Sequence[Sample]):
     """The slices of a folder or a list of files, each a Sample with batch 1. Nothing stays open between accesses.
 
     files: a folder of .h5 files, a file, or several. mask: function (width, seed) -> mask, as `sampling.protocol(4)`;

@@ -11,6 +11,7 @@ from .espirit import calibration_size, espirit
 __all__ = ["calibration_size", "compress", "espirit", "mix", "noise_covariance", "walsh", "whiten"]
 
 Matrix = Complex[Tensor, "batch virtual coil"]
+Virtual = Complex[Tensor, "batch virtual *extra height width"]
 
 
 def walsh(images: Maps, window: int = 5) -> Maps:
@@ -25,7 +26,7 @@ def walsh(images: Maps, window: int = 5) -> Maps:
     return maps * torch.sgn(_strongest(images, maps)).conj()
 
 
-def compress(kspace: KSpace, coils: int) -> tuple[KSpace, Matrix]:
+def compress(kspace: KSpace, coils: int) -> tuple[Virtual, Matrix]:
     """The `coils` virtual coils that hold most energy, strongest first, and the matrix that made them.
 
     kspace: (batch, coil, *extra, height, width). matrix: (batch, coils, coil), orthonormal rows; principal components
@@ -51,7 +52,7 @@ def whiten(kspace: KSpace, covariance: Complex[Tensor, "batch coil coil"]) -> KS
     return white.reshape(kspace.shape)
 
 
-def mix(matrix: Matrix, coils: KSpace | Maps) -> KSpace:
+def mix(matrix: Matrix, coils: KSpace | Maps) -> Virtual:
     """Apply a matrix (batch or 1, virtual, coil) to the coil axis of k-space, coil images or maps."""
     mixed = matrix @ coils.flatten(2)
     return mixed.reshape(mixed.shape[0], mixed.shape[1], *coils.shape[2:])

@@ -1,0 +1,148 @@
+"""Training ends in time, resumes, keeps the best weights; evaluation, tuning and statistics count right."""
+
+import math
+
+import pytest
+import torch
+
+from course_lib import checkpoint, weights
+from course_lib.data.phantom import phantom_sample
+from course_lib.errors import CourseError
+from course_lib.evaluate import evaluate, head, tune
+from course_lib.methods import card
+from course_lib.scores import Scores, bootstrap, table
+from course_lib.train import fit, schedule
+
+TRAIN = [phantom_sample(seed=i, noise=0.02) for i in range(4)]
+VALIDATION = [phantom_sample(seed=i, noise=0.02) for i in range(4, 6)]
+
+
+def tiny():
+    torch.manual_seed(0)
+    return card("dc_cnn").build(cascades=2, width=4, depth=2, cg_iterations=2)
+
+
+def test_training_helps_and_ends_in_time():
+    model = tiny()
+    before = evaluate(model, VALIDATION).mean("psnr")
+    run = fit(model, TRAIN, VALIDATION, seconds=3, progress=False)
+    assert 3 <= run.seconds < 8 and run.steps == len(run.losses) > 0
+    assert evaluate(model, VALIDATION).mean("psnr") > before
+
+
+def test_the_best_weights_are_kept():
+    model = tiny()
+    run = fit(model, TRAIN, VALIDATION, seconds=2, lr=0.3, progress=False)  # too fast: later weights get worse
+    best = max(psnr for _, psnr in run.validation)
+    assert evaluate(model, VALIDATION).mean("psnr") == pytest.approx(best, abs=1e-3)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    file = tmp_path / "net.run"
+    first = fit(tiny(), TRAIN, VALIDATION, seconds=2, save_to=file, progress=False)
+    again = fit(tiny(), TRAIN, VALIDATION, seconds=3, save_to=file, progress=False)
+    saved = len(first.validation) - 1  # the last check is made after the last save
+    assert again.validation[:saved] == first.validation[:saved]
+    assert again.seconds < 5 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_ctrl_c_keeps_the_best_weights():
+    model = tiny()
+    whole, steps = model.loss, []
+
+    def impatient(sample):
+        steps.append(sample)
+        if len(steps) > 10:
+            raise KeyboardInterrupt
+        return whole(sample)
+
+    model.loss = impatient
+    run = fit(model, TRAIN, VALIDATION, seconds=60, checks=0, progress=False)
+    assert run.steps == 10 and len(run.validation) == 1
+
+
+def test_a_run_of_another_model_is_refused(tmp_path):
+    file = tmp_path / "net.run"
+    model = tiny()
+    optimiser = torch.optim.AdamW(model.parameters())
+    checkpoint.save(file, model, {}, optimiser, {})
+    other = card("dc_cnn").build(cascades=3, width=4, depth=2)
+    with pytest.raises(CourseError, match="cannot be resumed.*delete it"):
+        checkpoint.load(file, other, torch.optim.AdamW(other.parameters()))
+
+
+def test_a_loss_that_is_no_number_is_said():
+    model = tiny()
+    model.lam.data.fill_(math.nan)
+    with pytest.raises(CourseError, match="loss became nan"):
+        fit(model, TRAIN, VALIDATION, seconds=5, progress=False)
+
+
+def test_weights_come_back_with_their_settings(tmp_path):
+    model = tiny()
+    settings = {"cascades": 2, "width": 4, "depth": 2, "cg_iterations": 2}
+    file = weights.save(model, tmp_path / "w.safetensors", "dc_cnn", settings, {"seconds": 3})
+    back = weights.load(file, "dc_cnn")
+    s = TRAIN[0]
+    assert torch.equal(back(s.kspace, s.A), model(s.kspace, s.A)) and weights.facts(file)["seconds"] == 3
+
+
+def test_bad_weights_get_one_line(tmp_path):
+    settings = {"cascades": 2, "width": 4, "depth": 2}
+    file = weights.save(tiny(), tmp_path / "w.safetensors", "dc_cnn", settings | {"width": 5}, {})
+    with pytest.raises(CourseError, match="does not fit.*train again"):
+        weights.load(file)
+    with pytest.raises(CourseError, match="another method; expected modl; found dc_cnn"):
+        weights.load(file, "modl")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(CourseError, match="cannot be read as weights"):
+        weights.load(file)
+    with pytest.raises(CourseError, match="cannot be read as weights"):
+        weights.load(tmp_path / "none.safetensors")
+
+
+def test_tuning_finds_the_best_value_without_trying_all():
+    tried = []
+
+    def build(lam):
+        tried.append(lam)
+        return card("sense_cg").build(iterations=20, lam=lam)
+
+    noisy = [phantom_sample(seed=i, noise=0.1) for i in range(2)]
+    values = [10.0**k for k in range(-6, 3)]
+    found = tune(build, noisy, values)
+    every = {v: evaluate(card("sense_cg").build(iterations=20, lam=v), noisy).mean("nrmse") for v in values}
+    assert found == min(every, key=every.__getitem__) and len(tried) < len(values)
+
+
+def test_the_head_is_where_the_tissue_is():
+    image = torch.zeros(1, 64, 64, dtype=torch.complex64)
+    image[:, 16:48, 16:48] = 1
+    assert head(image)[0, 32, 32] == 1 and head(image)[0, 2, 2] == 0
+    shown = evaluate(card("zero_filled").build(), TRAIN, inside=True).mean("psnr")
+    assert shown != evaluate(card("zero_filled").build(), TRAIN).mean("psnr")
+
+
+def test_intervals_hold_what_they_say():
+    rng = torch.Generator().manual_seed(1)
+    hits = 0
+    for i in range(100):
+        interval = bootstrap(torch.randn(30, generator=rng) + 1, draws=400, seed=i)
+        hits += interval.low < 1 < interval.high
+    assert 85 <= hits <= 100
+    assert bootstrap(torch.tensor([1.0, 1.2, 0.9])).excludes_zero
+    assert not bootstrap(torch.tensor([-1.0, 1.2, 0.1])).excludes_zero
+
+
+def test_differences_are_paired():
+    easy_and_hard = torch.tensor([20.0, 40.0, 30.0])
+    a = Scores({"psnr": easy_and_hard + 1, "nrmse": easy_and_hard, "ssim": easy_and_hard}, 0.1)
+    b = Scores({"psnr": easy_and_hard, "nrmse": easy_and_hard, "ssim": easy_and_hard}, 0.1)
+    gain = a.over(b)
+    assert gain.low == gain.high == gain.mean == 1
+    assert "+1.00 [+1.00, +1.00]" in table({"a": a, "b": b}, baseline="b")
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    assert schedule(0) == 0 and schedule(0.05) > 0.99 and schedule(1) < 1e-6
+    assert schedule(0.3) > schedule(0.6) > schedule(0.9)
