@@ -59,8 +59,10 @@ def contract() -> dict[str, Callable]:
 
 def check(name: str | None = None) -> list[Result]:
     """Contract and claims of one method, or of all."""
-    if name is None:
-        return [result for each in METHODS for result in check(each)]
+    return [result for each in ([name] if name else METHODS) for result in _check(each)]
+
+
+def _check(name: str) -> list[Result]:
     results = [_try(f"{name} {text}", lambda f=f: f(name)) for text, f in contract().items()]
     sample = phantom_sample()
     return results + [_try(f"{name}: {text}", lambda f=f: f(small(name), sample)) for text, f in claims(name).items()]

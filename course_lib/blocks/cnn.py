@@ -14,7 +14,6 @@ def cnn(width: int, depth: int, channels: int = 2, act: Callable[[], nn.Module] 
     layers = []
     for inside, outside in zip(widths[:-1], widths[1:]):
         layers += [nn.Conv2d(inside, outside, 3, padding=1), act()]
-    net = nn.Sequential(*layers[:-1])
-    nn.init.zeros_(net[-1].weight)
-    nn.init.zeros_(net[-1].bias)
-    return net
+    for parameter in layers[-2].parameters():
+        nn.init.zeros_(parameter)
+    return nn.Sequential(*layers[:-1])

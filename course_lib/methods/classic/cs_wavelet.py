@@ -28,7 +28,8 @@ from ..base import Reconstructor, method
 class CompressedSensingWavelet(Reconstructor):
     def __init__(self, lam: float = 0.002, iterations: int = 80, levels: int = 4, shifts: bool = True):
         super().__init__()
-        self.lam, self.iterations, self.W, self.shifts = lam, iterations, Wavelet(levels), shifts
+        self.lam, self.iterations, self.shifts = lam, iterations, shifts
+        self.W: Wavelet = Wavelet(levels)
 
     def denoise(self, v: Image, t: float, shift: list[int]) -> Image:
         coefficients = self.W(v.roll(shift, (-2, -1)))
@@ -42,7 +43,7 @@ class CompressedSensingWavelet(Reconstructor):
         rng = torch.Generator().manual_seed(0)
         farthest = 2**self.W.levels if self.shifts else 1
 
-        def prox(v: Image, step: float) -> Image:
+        def prox(v, step):
             return self.denoise(v, self.lam * step, torch.randint(farthest, (2,), generator=rng).tolist())
 
         return fista(lambda x: A.N(x) - AHy, prox, AHy, step=1.0, iterations=self.iterations)
