@@ -162,7 +162,7 @@ def _write_simulated(
 
 
 def support(image: Tensor) -> Tensor:
-    """1 in and around tissue, else 0, (slice, height, width): where a calibration scan can find maps, as ESPIRiT does."""
+    """1 in and around tissue, else 0, (slice, height, width): where a calibration scan can find maps."""
     magnitude = image.abs()
     tissue = (magnitude > 0.1 * magnitude.flatten(1).quantile(0.99, 1)[:, None, None]).float()
     margin = image.shape[-1] // 32
