@@ -27,7 +27,8 @@ def diff(first: str, second: str) -> str:
 
 def _facts(name: str) -> str:
     c = card(name)
-    defaults = ", ".join(map(str, inspect.signature(c.cls).parameters.values()))
+    chosen = inspect.signature(c.cls.__init__).parameters.values()
+    defaults = ", ".join(str(p) for p in chosen if p.default is not p.empty)
     count = sum(p.numel() for p in c.build().parameters())
     lines = [
         f"review section {c.section}" + (f", reference [{c.ref}]" if c.ref else ""),
