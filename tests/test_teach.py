@@ -149,7 +149,7 @@ def test_lines_mark_the_lowest_value():
 
 @pytest.mark.parametrize("steps", [1, 5, 100])
 def test_training_curves_show_loss_validation_and_dashed_baselines(steps):
-    run = Run({}, 9.0, [1 / (i + 1) for i in range(steps)], [(3.0, 20.0), (9.0, 25.0)])
+    run = Run({}, 9.0, [1 / (i + 1) for i in range(steps)], [[3.0, 20.0], [9.0, 25.0]])
     figure = figures.curves(run, {"cs_tv": 26.0})
     dashed = [line for line in figure.axes[1].lines if line.get_linestyle() == "--"]
     assert [line.get_ydata()[0] for line in dashed] == [26.0] and dashed[0].get_label() == "cs_tv"
