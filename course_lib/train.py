@@ -24,7 +24,7 @@ class Run:
     best: dict[str, Tensor]
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
-    validation: list[list[float]] = field(default_factory=list)  # [seconds, PSNR] of each check
+    validation: list[Sequence[float]] = field(default_factory=list)  # (seconds, PSNR) of each check
 
     @property
     def steps(self) -> int:
