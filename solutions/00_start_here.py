@@ -13,6 +13,8 @@
 # %% [markdown]
 # # 00 Start here: a network reconstructs a real scan
 #
+# ![A real brain scan at R = 4: truth, zero-filled, tuned total variation and a network, with their signed errors](../docs/start.png)
+#
 # An MRI scanner does not measure an image. It measures the image's *Fourier transform*, line by line, and each line
 # takes time. **What if we measure only every fourth line? Can a network that was trained a minute ago fill in the rest?**
 #

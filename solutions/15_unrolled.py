@@ -13,6 +13,8 @@
 # %% [markdown]
 # # 15 Unrolled networks: an algorithm with a learned step
 #
+# ![A chain: the zero-filled image, then three times a network followed by a step that keeps the data, then the image](../docs/15_unrolled.png)
+#
 # A network that maps a bad image to a good one may invent what was never measured. An algorithm that keeps to the data may
 # leave the image full of artefacts. **Can one network do both: look natural and agree with every measured sample?**
 
@@ -51,6 +53,11 @@ print(f"profile {where.name}, torch {torch.__version__}; each network trains for
 #
 # $y = Ax + \text{noise}$ are the data, $A = MFS$ the forward model of chapter 03, $A^H$ its adjoint. $f$ and $D$ are
 # convolutional networks, $\lambda$ weighs data against network, $z$ is what a network proposes.
+#
+# ## The data
+#
+# Real anatomy and a real scan under open licences (`data/PROVENANCE.md` names source and licence of each), split by subject:
+# the test person was never seen in training, and nothing is trained on the real scan.
 
 # %%
 R = 4
@@ -168,12 +175,12 @@ optimiser = torch.optim.Adam(probe.parameters(), lr=3e-3)
 losses = []
 for _ in range(150):
     optimiser.zero_grad()
-    loss = probe.loss(one)
+    loss = c.losses.mse(probe(one.kspace, one.A), one.image)
     loss.backward()
     optimiser.step()
     losses.append(loss.item())
 print(f"loss {losses[0]:.2e} -> {losses[-1]:.2e}, {losses[0] / losses[-1]:.0f} times lower")
-assert losses[-1] < losses[0] / 5
+assert losses[-1] < losses[0] / 10
 
 # %% [markdown]
 # ## Predict the result
