@@ -37,11 +37,15 @@ class Plan:
         return torch.cat([self._spread(part) for part in data.split(TOGETHER)])
 
     def convolve(self, images: Tensor) -> Tensor:
-        """spread(weights * read(images)): a convolution, so FFTs of twice the size are enough."""
-        out, (height, width) = torch.empty_like(images), self.shape
+        """spread(weights * read(images)): a convolution, so FFTs of twice the size are enough.
+
+        One axis after the other and one image at a time: the rows of zeros below the image need no transform, the rows
+        that are cut off afterwards neither, and everything stays in the cache.
+        """
+        out, (height, width), (wide, high) = torch.empty_like(images), self.shape, self.transfer.shape[-2:]
         for image, result in zip(images, out):
-            k = torch.fft.fft2(image, s=self.transfer.shape[-2:])
-            result.copy_(torch.fft.ifft2(k.mul_(self.transfer))[..., :height, :width])
+            k = torch.fft.fft(torch.fft.fft(image, wide).mT, high).mul_(self.transfer)
+            result.copy_(torch.fft.ifft(torch.fft.ifft(k)[..., :height].mT)[..., :width])
         return out
 
     def _read(self, images: Tensor) -> Tensor:
@@ -80,13 +84,13 @@ class Plan:
 
     @cached_property
     def transfer(self) -> Tensor:
-        """The transform of the point spread, (frames, 2 H, 2 W) or so; real, since the spread is Hermitian."""
+        """The transform of the point spread, (frames, 2 W, 2 H) or so; real, since the spread is Hermitian."""
         height, width = (fast(2 * n - 1) for n in self.shape)
         fine = Kernel(max(2, self.kernel.oversampling), max(6, self.kernel.width))
         large = Plan(self.trajectory, self.weights, (height, width), fine, self.dtype)
         spread = large.spread(torch.complex(self.weights, torch.zeros_like(self.weights))[None])
         scale = sqrt(height * width) / (self.shape[0] * self.shape[1])
-        return torch.fft.fft2(torch.fft.ifftshift(spread[0], (-2, -1))).real * scale
+        return torch.fft.fft2(torch.fft.ifftshift(spread[0], (-2, -1))).real.mT.contiguous() * scale
 
 
 def fast(n: int) -> int:
