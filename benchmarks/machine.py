@@ -27,6 +27,7 @@ def facts(device: str) -> dict:
         "system": platform.system(),
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
+        "openmp": {key: value for key, value in os.environ.items() if key.startswith(("OMP_", "GOMP_", "MKL_"))},
         "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "versions": {package: found for package in PACKAGES if (found := _version(package))},
     }

@@ -26,7 +26,7 @@ def markdown(facts: dict, rows: list[dict]) -> str:
         f"# Benchmarks on {facts['machine']}",
         "",
         "Medians of interleaved runs. Ratio: time over ours in the same round. Spread: middle half over the median.",
-        f"{versions}.",
+        f"{versions}; load at the start {facts['load_at_start']:.1f}; {facts['openmp'] or 'OpenMP as it comes'}.",
     ]
     return "\n".join([*head, *(line for row in rows for line in section(row))]) + "\n"
 

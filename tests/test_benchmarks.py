@@ -65,7 +65,7 @@ def test_goals_are_judged_by_the_ratio():
 
 
 def test_the_report_keeps_rows_that_were_not_measured_again(tmp_path):
-    facts = {"machine": "some-machine", "versions": {"torch": "2"}}
+    facts = {"machine": "some-machine", "versions": {"torch": "2"}, "load_at_start": 0.0, "openmp": {}}
     first, second = measure(row(), TINY), measure(row(title="another"), TINY)
     report.write(facts, [first, second], tmp_path)
     table = report.write(facts, [first], tmp_path).read_text()
