@@ -149,6 +149,9 @@ gain = tables["real scan"]["network"].over(tables["real scan"]["tuned TV"])
 print(f"On the real scan the network is {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}] from tuned TV.")
 
 # %% [markdown]
+# Where a method loses on the real scan, ask why before you train longer. Compare the grain in the enlarged parts: is the network
+# blurred, or does it pass on noise that TV smooths away? Was the real scan noisier than the scans it learned from?
+#
 # ## What the numbers hide
 #
 # - The real scan is **one** slice of **one** head with several contrasts: a case study, not a population.
