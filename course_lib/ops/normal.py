@@ -143,7 +143,7 @@ def _blocks(x: Tensor, samples: int, parts: int, size: int) -> Iterator[tuple[sl
     """Cut samples x parts, each part of `size` numbers, into blocks that fit the cache."""
     limit = CACHE * torch.get_num_threads() if x.device.type == "cpu" else ACCELERATOR
     inner = max(1, min(parts, limit // size))
-    outer = max(1, limit // (inner * size)) if inner == parts else 1
+    outer = max(1, limit // (inner * size))  # more than 1 only when a block holds all parts
     for i in range(0, samples, outer):
         for j in range(0, parts, inner):
             yield slice(i, i + outer), slice(j, j + inner)
