@@ -42,9 +42,12 @@ def _reaching(solve: Solve | None, found: float | str, bar: float, quality: Call
     def prepare() -> Run:
         if solve is None:
             raise Missing(str(found))
+        never = Missing(f"{found:.4f} after {scale.reach} iterations, above the bar")
+        if found > bar:
+            raise never
         iterations = _smallest(lambda n: quality(solve(n)) <= bar, scale.reach)
         if iterations is None:
-            raise Missing(f"{found:.4f} after {scale.reach} iterations, above the bar")
+            raise never
         return lambda: solve(iterations)
 
     return prepare
