@@ -38,7 +38,7 @@ def coil_maps(coils: int, height: int, width: int) -> Maps:
     v, u = grid(height, width)
     angle = 2 * torch.pi * torch.arange(coils)[:, None, None] / coils
     du, dv = u - 1.2 * torch.cos(angle), v - 1.2 * torch.sin(angle)
-    maps = torch.polar(1 / (0.3 + du**2 + dv**2), angle + 0.5 * torch.atan2(dv, du))
+    maps = torch.polar(1 / (0.3 + du**2 + dv**2), angle + 0.5 * (u * torch.sin(angle) - v * torch.cos(angle)))
     return (maps / maps.abs().square().sum(0).sqrt())[None]
 
 

@@ -1,6 +1,7 @@
 """Linear operators of MRI: immutable values with A(x), A @ B, A.H and A.N."""
 
 from .compensation import density, ramp
+from .hankel import Hankel
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
 from .radial import Radial
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
@@ -12,6 +13,7 @@ __all__ = [
     "Compose",
     "FiniteDifference",
     "Fourier",
+    "Hankel",
     "Identity",
     "LinearOperator",
     "Mask",

@@ -1,0 +1,15 @@
+"""The review's claims as experiments: `run(4)` measures and returns a Verdict. One import line a file."""
+
+from ..profiles import profile
+from .base import EXPERIMENTS, Experiment, Verdict, decide, experiment
+
+# isort: off
+# isort: on
+
+
+def run(number: int, name: str | None = None) -> Verdict:
+    """The verdict on claim `number`, measured now in the profile called `name` (COURSE_PROFILE or the machine's)."""
+    return EXPERIMENTS[number].run(profile(name))
+
+
+__all__ = ["EXPERIMENTS", "Experiment", "Verdict", "decide", "experiment", "run"]
