@@ -89,6 +89,15 @@ def test_tissue_stands_above_noise_as_in_the_real_scan(folder):
         assert 0.8 * low < simulate.level(volume["image"].abs()) / sigma < 1.25 * high, path.name
 
 
+def test_the_range_of_snr_is_what_the_same_ruler_finds_in_the_real_scan():
+    scans, _ = embedded.real_scan()
+    sigma = embedded.scanner().covariance.diagonal().real.mean().sqrt()
+    found = [simulate.level(rss) / sigma for rss in ifft2c(scans).abs().square().sum(1).sqrt()]
+    assert scans.shape[-1] == simulate.MATRIX
+    assert min(found) == pytest.approx(simulate.SNR[0], rel=0.05)
+    assert max(found) == pytest.approx(simulate.SNR[1], rel=0.05)
+
+
 def test_the_fully_sampled_sense_image_is_the_truth_up_to_noise(folder):
     for path in simulated(folder):
         volume = arrays(path)

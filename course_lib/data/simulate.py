@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-SNR = (17.0, 42.0)  # tissue over noise, the range over the flip angles of the real scan
-MATRIX = 224  # pixels of that scan; larger pixels hold more signal, so SNR grows as they do
+SNR = (10.0, 26.0)  # `level` over noise, the range over the flip angles of the real scan
+MATRIX = 224  # pixels of that scan; larger pixels hold more signal, so SNR grows as they do: 17 to 45 at 128
 FILL = (0.75, 0.95)  # largest extent of the head over the field of view
 
 
