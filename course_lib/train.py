@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from .data.sample import Sample, stack
 from .errors import CourseError
 from .evaluate import evaluate
 from .methods.base import Reconstructor
+from .muon import Muon
 
 
 @dataclass
@@ -46,7 +49,7 @@ def fit(
     train: Sequence[Sample],
     validation: Sequence[Sample],
     seconds: float,
-    lr: float = 3e-3,
+    lr: float = 1e-2,
     batch: int = 1,
     seed: int = 0,
     checks: int = 6,
@@ -55,21 +58,21 @@ def fit(
 ) -> Run:
     """Train `model` for `seconds` of wall-clock time, validation included, and leave its best weights in it.
 
-    AdamW; the learning rate rises for 5 % of the time, then falls to 0 along a cosine. The model is validated
+    Muon; the learning rate rises for 5 % of the time, then falls to 0 along a cosine. The model is validated
     `checks` times and at the end. With `save_to` the run is saved at each check, and goes on from there when the
     file exists. Ctrl-C ends it early and keeps the best weights. Raises `CourseError` when the loss is no number.
     """
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
+    optimiser = Muon(model, lr)
     run = Run(best=_copy(model))
     if save_to is not None and save_to.exists():
         run.best, facts = checkpoint.load(save_to, model, optimiser)
         run = Run(best=run.best, **facts)
-    batches = _forever(train, batch, seed + run.steps)
+    batches = _ahead(_forever(train, batch, seed + run.steps))
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
             while run.seconds < seconds:
-                run.losses.append(_step(model, optimiser, next(batches), lr * schedule(run.seconds / seconds)))
+                run.losses.append(_step(model, optimiser, next(batches), schedule(run.seconds / seconds)))
                 run.seconds = time.monotonic() - start
                 bar.update(int(run.seconds) - bar.n)
                 if run.seconds > seconds * (len(run.validation) + 1) / (checks + 1):
@@ -84,10 +87,10 @@ def fit(
     return run
 
 
-def _step(model: Reconstructor, optimiser: torch.optim.Optimizer, sample: Sample, lr: float) -> float:
+def _step(model: Reconstructor, optimiser: Muon, sample: Sample, pace: float) -> float:
     device = next(model.parameters()).device
     for group in optimiser.param_groups:
-        group["lr"] = lr
+        group["lr"] = pace * group["peak"]
     with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
         loss = model.loss(sample.to(device))
     if not loss.isfinite():
@@ -121,3 +124,12 @@ def _forever(samples: Sequence[Sample], batch: int, seed: int) -> Iterator[Sampl
         order = torch.randperm(len(samples), generator=rng).tolist()
         for i in range(0, len(order) - batch + 1, batch):
             yield stack([samples[j] for j in order[i : i + batch]])
+
+
+def _ahead(batches: Iterator[Sample]) -> Iterator[Sample]:
+    """The same batches, the next one prepared by a second core while a step is taken."""
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting = deque(pool.submit(next, batches) for _ in range(2))
+        while True:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(next, batches))

@@ -9,7 +9,7 @@ from course_lib.data.phantom import phantom_sample
 from course_lib.methods.classic.cs_tv import CompressedSensingTV
 from course_lib.methods.classic.cs_wavelet import CompressedSensingWavelet
 from course_lib.ops import FiniteDifference, LinearOperator
-from course_lib.solve import admm, cg, dot, fista, ista, pdhg, power, soft
+from course_lib.solve import admm, cg, cg_shifted, dot, fista, ista, pdhg, power, soft
 
 C = torch.complex128
 TV = 0.005  # weight of the penalties on the scan
@@ -241,3 +241,24 @@ def shorten(v: Tensor, t: float) -> Tensor:
     """Shrink the length of each pixel's difference vector (axis 1) by t: the prox of isotropic total variation."""
     length = v.abs().square().sum(1, keepdim=True).sqrt()
     return v * (1 - t / length.clamp_min(t))
+
+
+def test_the_gradient_of_the_shifted_solution_is_that_of_linear_algebra():
+    A, b = hermitian(8, batch=3), torch.randn(3, 8, dtype=C, requires_grad=True)
+    weights, eye = torch.randn(3, 8, dtype=C), torch.eye(8)
+    lam = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    each = torch.tensor([[0.2], [0.3], [4.0]], dtype=torch.float64, requires_grad=True)
+    for shift in (lam, each):
+        exact = torch.linalg.solve(A + shift.reshape(-1, 1, 1) * eye, b)
+        solved = cg_shifted(times(A), b, shift, x=weights, iterations=30)
+        assert distance(solved, exact) < 1e-9
+        wanted, found = (torch.autograd.grad((weights * x).real.sum(), (b, shift)) for x in (exact, solved))
+        assert found[1].shape == shift.shape
+        assert all(distance(a, w) < 1e-8 for a, w in zip(found, wanted))
+
+
+def test_the_graph_of_the_shifted_solution_does_not_grow_with_its_iterations():
+    A, b = hermitian(6), torch.randn(1, 6, dtype=C, requires_grad=True)
+    for iterations in (1, 20):
+        x = cg_shifted(times(A), b, torch.tensor(0.5), iterations=iterations)
+        assert [node for node, _ in x.grad_fn.next_functions if node] == [torch.autograd.graph.get_gradient_edge(b)[0]]

@@ -10,8 +10,9 @@ from course_lib.data.phantom import phantom_sample
 from course_lib.errors import CourseError
 from course_lib.evaluate import evaluate, head, tune
 from course_lib.methods import card
+from course_lib.muon import MOMENTUM, Muon, orthogonal
 from course_lib.scores import Scores, bootstrap, table
-from course_lib.train import fit, schedule
+from course_lib.train import _ahead, _forever, fit, schedule
 
 TRAIN = [phantom_sample(seed=i, noise=0.02) for i in range(4)]
 VALIDATION = [phantom_sample(seed=i, noise=0.02) for i in range(4, 6)]
@@ -64,11 +65,60 @@ def test_ctrl_c_keeps_the_best_weights():
 def test_a_run_of_another_model_is_refused(tmp_path):
     file = tmp_path / "net.run"
     model = tiny()
-    optimiser = torch.optim.AdamW(model.parameters())
+    optimiser = Muon(model)
     checkpoint.save(file, model, {}, optimiser, {})
     other = card("dc_cnn").build(cascades=3, width=4, depth=2)
     with pytest.raises(CourseError, match="cannot be resumed.*delete it"):
-        checkpoint.load(file, other, torch.optim.AdamW(other.parameters()))
+        checkpoint.load(file, other, Muon(other))
+
+
+def test_muon_makes_the_singular_values_of_every_matrix_alike():
+    for shape in ((3, 16, 144), (2, 16, 2), (1, 5, 5)):
+        U, _, V = torch.linalg.svd(matrices := torch.randn(shape, dtype=torch.float64), full_matrices=False)
+        found = orthogonal(matrices)
+        assert 0.6 < torch.linalg.svdvals(found).min() and torch.linalg.svdvals(found).max() < 1.25
+        assert torch.linalg.svdvals(U.mT @ found @ V.mT - torch.eye(U.shape[-1])).max() < 0.4  # same singular vectors
+
+
+def test_muon_steps_along_the_momentum_and_leaves_biases_to_adam():
+    torch.manual_seed(1)
+    layer = torch.nn.Conv2d(3, 4, 3).double()
+    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
+    optimiser, momentum = Muon(layer), 0
+    for group in optimiser.param_groups:
+        group["lr"] = 0.1
+    for _ in range(2):
+        gradient = torch.randn_like(weight)
+        layer.weight.grad, layer.bias.grad = gradient.clone(), torch.full_like(bias, -5.0)
+        optimiser.step()
+        momentum = MOMENTUM * momentum + gradient
+        direction = orthogonal((gradient + MOMENTUM * momentum).flatten(1)[None]).view_as(weight)
+        weight, bias = weight - 0.1 * direction, bias + 0.1  # Adam's step has the size of its rate
+    assert torch.allclose(layer.weight, weight) and torch.allclose(layer.bias, bias, atol=1e-6)
+
+
+def test_a_resumed_optimiser_takes_the_step_that_the_first_would_have_taken(tmp_path):
+    def step(model, optimiser, sample):
+        model.zero_grad()
+        model.loss(sample).backward()
+        optimiser.step()
+
+    model, other = tiny(), tiny()
+    optimiser, resumed = Muon(model), Muon(other)
+    for each in (*optimiser.param_groups, *resumed.param_groups):
+        each["lr"] = each["peak"]
+    step(model, optimiser, TRAIN[0])
+    checkpoint.save(tmp_path / "net.run", model, {}, optimiser, {})
+    checkpoint.load(tmp_path / "net.run", other, resumed)
+    step(model, optimiser, TRAIN[1])
+    step(other, resumed, TRAIN[1])
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters()))
+
+
+def test_batches_prepared_ahead_are_the_same_in_the_same_order():
+    wanted, found = _forever(TRAIN, 1, 7), _ahead(_forever(TRAIN, 1, 7))
+    for _ in range(9):
+        assert torch.equal(next(wanted).kspace, next(found).kspace)
 
 
 def test_a_loss_that_is_no_number_is_said():

@@ -13,7 +13,7 @@ from ...blocks import OnComplex, cnn
 from ...losses import l1
 from ...ops.linear import LinearOperator
 from ...shapes import Image, KSpace
-from ...solve import cg
+from ...solve import cg_shifted
 from ..base import Reconstructor, method
 
 
@@ -41,7 +41,7 @@ class DCCNN(Reconstructor):
         x = AHy = A.H(y)
         for f in self.f:
             z = x + f(x)
-            x = cg(lambda v: A.N(v) + v / self.lam, AHy + z / self.lam, x=z, iterations=self.cg_iterations)
+            x = cg_shifted(A.N, AHy + z / self.lam, 1 / self.lam, x=z, iterations=self.cg_iterations)
         return x
 
     def loss(self, sample):
