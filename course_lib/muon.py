@@ -51,8 +51,8 @@ class Muon(torch.optim.Optimizer):
         mean, square = (state.setdefault(key, torch.zeros_like(p)) for key in ("mean", "square"))
         steps = state.setdefault("steps", torch.zeros(()))
         steps += 1
-        mean.lerp_(p.grad, 1 - ADAM[0])
-        square.lerp_(p.grad.square(), 1 - ADAM[1])
+        mean.mul_(ADAM[0]).add_(p.grad, alpha=1 - ADAM[0])
+        square.mul_(ADAM[1]).addcmul_(p.grad, p.grad, value=1 - ADAM[1])
         size = (square / (1 - ADAM[1] ** steps.item())).sqrt() + 1e-8
         p.sub_(mean / (1 - ADAM[0] ** steps.item()) / size, alpha=lr)
 

@@ -64,7 +64,8 @@ class Matrix:
         parts = (self.weight.cpu().numpy(), self.index.cpu().numpy(), self.start.cpu().numpy())
         by_column = csr_matrix(parts, shape=(len(self.start) - 1, self.columns)).tocsc()
         arrays = (by_column.indptr, by_column.indices, by_column.data)
-        return Matrix(*(torch.from_numpy(a).to(self.weight.device) for a in arrays), len(self.start) - 1)
+        start, index, weight = (torch.from_numpy(a).to(self.weight.device) for a in arrays)
+        return Matrix(start, index, weight, len(self.start) - 1)
 
 
 def interpolation(trajectory: Tensor, grid: tuple[int, int], kernel: Kernel, dtype: torch.dtype) -> Matrix:

@@ -6,6 +6,7 @@ Fessler & Sutton, IEEE Trans. Signal Process. 2003. Normal operator: Fessler et 
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, sqrt
+from types import EllipsisType
 
 import torch
 from torch import Tensor
@@ -66,10 +67,11 @@ class Plan:
         return height, width
 
     @property
-    def window(self) -> tuple[object, ...]:
+    def window(self) -> tuple[EllipsisType, slice, slice]:
         """Where the image lies in the grid: its centre n // 2 in the middle."""
-        starts = [g // 2 - n // 2 for g, n in zip(self.grid, self.shape)]
-        return (..., *(slice(start, start + n) for start, n in zip(starts, self.shape)))
+        height, width = self.shape
+        top, left = (g // 2 - n // 2 for g, n in zip(self.grid, self.shape))
+        return ..., slice(top, top + height), slice(left, left + width)
 
     @cached_property
     def scale(self) -> Tensor:
