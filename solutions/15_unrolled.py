@@ -40,7 +40,7 @@ from course_lib.blocks import OnComplex, cnn
 from course_lib.methods import Reconstructor
 from course_lib.sampling import effective_acceleration, protocol
 from course_lib.scores import table
-from course_lib.solve import cg
+from course_lib.solve import cg_shifted
 from course_lib.teach import figures
 
 where = c.profile()
@@ -102,6 +102,10 @@ figures.images(
 #
 # With one coil the linear problem has a closed form: a measured sample $k$ becomes $(k+\lambda y)/(1+\lambda)$, and all others
 # stay as the network left them. Many coils mix the samples, and CG takes over.
+#
+# Training needs the gradient *through* that solution. Do we have to remember every step of CG? No. For $(A^HA + s)\,x = b$ a
+# small change of $b$ changes $x$ by $(A^HA + s)^{-1}\,\mathrm{d}b$, so the gradient with respect to $b$ solves the same system with
+# the incoming gradient on the right: one more CG, and nothing to remember. `cg_shifted` does that ($s$ is its shift).
 
 # %% [markdown]
 # ## DC-CNN, from nothing
@@ -119,7 +123,7 @@ class MyDCCNN(Reconstructor):
         x = AHy = A.H(y)
         for f in self.f:
             z = x + f(x)
-            x = cg(lambda v: A.N(v) + v / self.lam, AHy + z / self.lam, x=z, iterations=self.cg_iterations)
+            x = cg_shifted(A.N, AHy + z / self.lam, 1 / self.lam, x=z, iterations=self.cg_iterations)
         return x
 
     def loss(self, sample):

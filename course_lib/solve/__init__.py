@@ -2,6 +2,6 @@
 
 from .linear import cg, dot, power
 from .proximal import admm, fista, ista, pdhg, soft
-from .shifted import cg_shifted
+from .shifted import shifted_inverse
 
-__all__ = ["admm", "cg", "cg_shifted", "dot", "fista", "ista", "pdhg", "power", "soft"]
+__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "shifted_inverse", "soft"]

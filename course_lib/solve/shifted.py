@@ -1,33 +1,55 @@
-"""(N + lam)^-1 b inside a network: its gradient needs no history of the iterations that found it."""
+"""(A^H A + s)^-1 inside a network: solved once a sample where that is possible, and a gradient without a history."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .linear import Map, cg, dot
+from ..ops.linear import LinearOperator
+from ..ops.rows import row_matrices
+from ..ops.sense import Sense
+from .linear import cg, dot
+
+WIDEST = 256  # pixels of a row; the cost of its inverse grows with the third power, beyond this CG is faster
+LEAST = 1e-3  # shift; rounding is magnified by its inverse, below this CG is more accurate in single precision
+Solve = Callable[[Tensor, Tensor | None], Tensor]  # (right-hand side, start) -> solution
 
 
-def cg_shifted(N: Map, b: Tensor, lam: Tensor, x: Tensor | None = None, iterations: int = 10) -> Tensor:
-    """Solve (N + lam) x = b by conjugate gradients from `x` or 0; N Hermitian, not negative, lam > 0.
+def shifted_inverse(A: LinearOperator, s: Tensor, iterations: int = 10) -> Solve:
+    """The map (b, start) -> x that solves (A^H A + s) x = b, for s > 0: one number, or (batch, 1, ..., 1).
 
-    b, x: (batch, ...); lam: one number, or (batch, 1, ..., 1). The gradient is that of the solution: it solves the same
-    system once more, (N + lam) grad_b = grad, with as many iterations (Aggarwal, Mani & Jacob 2019, section III-C).
-    It reaches b and lam, not the start `x` and not what N holds (coil maps); for that, differentiate `cg` itself.
+    For Cartesian sampling of whole lines the rows of the image are independent and x is exact: each row has a small
+    inverse, made here once and used at every call. For all other A, wide rows or a tiny s it is conjugate gradients
+    from `start`.
+    The gradient is that of the solution: it solves the same system once more (Aggarwal, Mani & Jacob 2019, section
+    III-C). It reaches b and s, not the start and not what A holds (coil maps); for that, differentiate `cg` itself.
     """
-    return _Shifted.apply(b, lam, x, N, iterations)
+    shift = s.detach()
+    if isinstance(A, Sense) and A.mask.shape[-2] == 1 and A.mask.shape[-1] <= WIDEST and shift.min() > LEAST:
+        inverse = _inverse(row_matrices(A.mask, A.maps.detach()), shift)
+        solve: Solve = lambda b, start: (inverse * b.unsqueeze(-2)).sum(-1)
+    else:
+        solve = lambda b, start: cg(lambda x: A.N(x) + shift * x, b, start, iterations)
+    return lambda b, start=None: _Solution.apply(b, s, start, solve)
 
 
-class _Shifted(torch.autograd.Function):
+def _inverse(matrices: Tensor, shift: Tensor) -> Tensor:
+    matrices.diagonal(dim1=-2, dim2=-1).add_(shift)
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrices))
+
+
+class _Solution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, b, lam, x, N, iterations):
-        ctx.solve = lambda right, start=None: cg(lambda v: N(v) + lam * v, right, start, iterations)
-        x = ctx.solve(b, x)
-        ctx.save_for_backward(x, lam)
+    def forward(ctx, b, s, start, solve):
+        x = solve(b, start)
+        ctx.solve = solve
+        ctx.save_for_backward(x, s)
         return x
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        x, lam = ctx.saved_tensors
-        grad_b = ctx.solve(grad)
-        return grad_b, (-dot(grad_b, x)).sum_to_size(lam.shape), None, None, None
+        x, s = ctx.saved_tensors
+        grad_b = ctx.solve(grad, None)
+        return grad_b, (-dot(grad_b, x)).sum_to_size(s.shape), None, None

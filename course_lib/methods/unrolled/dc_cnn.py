@@ -13,7 +13,7 @@ from ...blocks import OnComplex, cnn
 from ...losses import l1
 from ...ops.linear import LinearOperator
 from ...shapes import Image, KSpace
-from ...solve import cg_shifted
+from ...solve import shifted_inverse
 from ..base import Reconstructor, method
 
 
@@ -39,9 +39,10 @@ class DCCNN(Reconstructor):
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         x = AHy = A.H(y)
+        solve = shifted_inverse(A, 1 / self.lam, self.cg_iterations)
         for f in self.f:
             z = x + f(x)
-            x = cg_shifted(A.N, AHy + z / self.lam, 1 / self.lam, x=z, iterations=self.cg_iterations)
+            x = solve(AHy + z / self.lam, z)
         return x
 
     def loss(self, sample):

@@ -12,7 +12,7 @@ from torch import nn
 from ...blocks import OnComplex, cnn
 from ...ops.linear import LinearOperator
 from ...shapes import Image, KSpace
-from ...solve import cg_shifted
+from ...solve import shifted_inverse
 from ..base import Reconstructor, method
 
 
@@ -38,9 +38,10 @@ class MoDL(Reconstructor):
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         x = AHy = A.H(y)
+        solve = shifted_inverse(A, self.lam, self.cg_iterations)
         for _ in range(self.iterations):
             z = self.D(x)
-            x = cg_shifted(A.N, AHy + self.lam * z, self.lam, x=z, iterations=self.cg_iterations)
+            x = solve(AHy + self.lam * z, z)
         return x
 
 
