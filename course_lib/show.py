@@ -20,9 +20,15 @@ def show(name: str, source: bool = True, verify: bool = True) -> str:
 
 
 def diff(first: str, second: str) -> str:
-    """The lines in which the classes of two methods differ, as a unified diff."""
-    a, b = (inspect.getsource(card(name).cls).splitlines() for name in (first, second))
+    """The lines in which the classes of two methods differ, as a unified diff; their cards are left out."""
+    a, b = (_class_lines(name) for name in (first, second))
     return "\n".join(difflib.unified_diff(a, b, first, second, lineterm=""))
+
+
+def _class_lines(name: str) -> list[str]:
+    """The source of a method's class from the line that begins with `class`: without its decorator."""
+    lines = inspect.getsource(card(name).cls).splitlines()
+    return lines[next(i for i, line in enumerate(lines) if line.startswith("class ")) :]
 
 
 def _facts(name: str) -> str:

@@ -2,9 +2,7 @@
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +65,7 @@ def fit(
     if save_to is not None and save_to.exists():
         run.best, facts = checkpoint.load(save_to, model, optimiser)
         run = Run(best=run.best, **facts)
-    batches = _ahead(_forever(train, batch, seed + run.steps))
+    batches = _forever(train, batch, seed + run.steps)
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
@@ -124,12 +122,3 @@ def _forever(samples: Sequence[Sample], batch: int, seed: int) -> Iterator[Sampl
         order = torch.randperm(len(samples), generator=rng).tolist()
         for i in range(0, len(order) - batch + 1, batch):
             yield stack([samples[j] for j in order[i : i + batch]])
-
-
-def _ahead(batches: Iterator[Sample]) -> Iterator[Sample]:
-    """The same batches, the next one prepared by a second core while a step is taken."""
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = deque(pool.submit(next, batches) for _ in range(2))
-        while True:
-            yield waiting.popleft().result()
-            waiting.append(pool.submit(next, batches))

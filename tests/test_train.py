@@ -12,7 +12,7 @@ from course_lib.evaluate import evaluate, head, tune
 from course_lib.methods import card
 from course_lib.muon import MOMENTUM, Muon, orthogonal
 from course_lib.scores import Scores, bootstrap, table
-from course_lib.train import _ahead, _forever, fit, schedule
+from course_lib.train import fit, schedule
 
 TRAIN = [phantom_sample(seed=i, noise=0.02) for i in range(4)]
 VALIDATION = [phantom_sample(seed=i, noise=0.02) for i in range(4, 6)]
@@ -113,12 +113,6 @@ def test_a_resumed_optimiser_takes_the_step_that_the_first_would_have_taken(tmp_
     step(model, optimiser, TRAIN[1])
     step(other, resumed, TRAIN[1])
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters()))
-
-
-def test_batches_prepared_ahead_are_the_same_in_the_same_order():
-    wanted, found = _forever(TRAIN, 1, 7), _ahead(_forever(TRAIN, 1, 7))
-    for _ in range(9):
-        assert torch.equal(next(wanted).kspace, next(found).kspace)
 
 
 def test_a_loss_that_is_no_number_is_said():

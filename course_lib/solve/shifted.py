@@ -27,8 +27,7 @@ def shifted_inverse(A: LinearOperator, s: Tensor, iterations: int = 10) -> Solve
     """
     shift = s.detach()
     if isinstance(A, Sense) and A.mask.shape[-2] == 1 and A.mask.shape[-1] <= WIDEST and shift.min() > LEAST:
-        inverse = _inverse(row_matrices(A.mask, A.maps.detach()), shift)
-        solve: Solve = lambda b, start: (inverse * b.unsqueeze(-2)).sum(-1)
+        solve: Solve = _times(_inverse(row_matrices(A.mask, A.maps.detach()), shift))
     else:
         solve = lambda b, start: cg(lambda x: A.N(x) + shift * x, b, start, iterations)
     return lambda b, start=None: _Solution.apply(b, s, start, solve)
@@ -37,6 +36,19 @@ def shifted_inverse(A: LinearOperator, s: Tensor, iterations: int = 10) -> Solve
 def _inverse(matrices: Tensor, shift: Tensor) -> Tensor:
     matrices.diagonal(dim1=-2, dim2=-1).add_(shift)
     return torch.cholesky_inverse(torch.linalg.cholesky(matrices))
+
+
+def _times(matrices: Tensor) -> Solve:
+    """b -> matrix @ b for each row, in memory that is kept: fresh pages would take longer than the products."""
+    products = matrices.new_empty(0)
+
+    def solve(b: Tensor, start: Tensor | None) -> Tensor:
+        nonlocal products
+        if products.shape[:-1] != b.shape:
+            products = matrices.new_empty(*b.shape, b.shape[-1])
+        return torch.mul(matrices, b.unsqueeze(-2), out=products).sum(-1)
+
+    return solve
 
 
 class _Solution(torch.autograd.Function):

@@ -21,8 +21,11 @@ from ..base import Reconstructor, method
     ref=59,
     section="2.5",
     learns="database",
-    small=dict(iterations=5, width=32, cg_iterations=4),
-    differs=("CG starts at z, not at 0", "no batch normalisation in D"),
+    small=dict(iterations=5, width=32),
+    differs=(
+        "exact data consistency where lines are sampled whole; CG starts at z, not at 0",
+        "no batch normalisation in D",
+    ),
 )
 class MoDL(Reconstructor):
     def __init__(
