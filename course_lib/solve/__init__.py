@@ -1,6 +1,6 @@
 """Classical algorithms: one function is one visible loop; every sample of a batch on its own."""
 
-from .linear import cg, dot, power
+from .linear import cg, dot, power, safe_step
 from .proximal import admm, fista, ista, pdhg, soft
 
-__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "soft"]
+__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "safe_step", "soft"]
