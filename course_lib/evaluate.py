@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from . import metrics
-from .data.sample import Sample
+from .data.sample import Problem
 from .methods.base import Reconstructor
 from .scores import METRICS, Scores
 
 
-def evaluate(model: Reconstructor, samples: Sequence[Sample], inside: bool = False) -> Scores:
+def evaluate(model: Reconstructor, samples: Sequence[Problem], inside: bool = False) -> Scores:
     """Metrics of every slice; with `inside` only within the head, which keeps a clean background from flattering."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     values: dict[str, list[Tensor]] = {name: [] for name in METRICS}
@@ -34,7 +34,7 @@ def evaluate(model: Reconstructor, samples: Sequence[Sample], inside: bool = Fal
     return Scores({name: torch.cat(v) for name, v in values.items()}, seconds / len(samples))
 
 
-def tune(build: Callable[[float], Reconstructor], samples: Sequence[Sample], values: Sequence[float]) -> float:
+def tune(build: Callable[[float], Reconstructor], samples: Sequence[Problem], values: Sequence[float]) -> float:
     """The value whose method has the lowest mean NRMSE on `samples`: how every classical baseline gets its lambda.
 
     `values` must rise. The search walks downhill from the middle, so a grid of n values costs about n/2 tries.

@@ -8,7 +8,7 @@ from torch import Tensor
 from .errors import ShapeError
 
 Image: TypeAlias = Complex[Tensor, "batch *extra height width"]
-KSpace: TypeAlias = Complex[Tensor, "batch coil *extra height width"]
+KSpace: TypeAlias = Complex[Tensor, "batch coil *extra ky kx"]  # as the image, or spokes and their samples
 Maps: TypeAlias = Complex[Tensor, "batch coil *extra height width"]
 Mask: TypeAlias = Float[Tensor, "batch 1 *extra height width"]  # 1 = acquired
 

@@ -1,6 +1,7 @@
 """One scan as methods see it: undersampled k-space, its mask, coil maps and the image to find."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Complex, Float
@@ -11,6 +12,19 @@ from ..ops.linear import LinearOperator
 from ..ops.sense import Sense
 from ..shapes import Image, KSpace, Maps
 from .phase import smooth_phase
+
+
+@runtime_checkable
+class Problem(Protocol):
+    """What evaluation and tuning need to know of a scan: y, A and the image to find. `Sample` is the Cartesian one."""
+
+    @property
+    def kspace(self) -> Tensor: ...
+    @property
+    def A(self) -> LinearOperator: ...
+    @property
+    def image(self) -> Tensor: ...
+    def to(self, device: torch.device | str) -> "Problem": ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ def scale(y: KSpace, A: LinearOperator) -> Float[Tensor, " batch"]:
     return torch.where(value > 0, value, 1)
 
 
-def crop_readout(kspace: KSpace, start: int, rows: int) -> Complex[Tensor, "batch coil *extra {rows} width"]:
+def crop_readout(kspace: KSpace, start: int, rows: int) -> Complex[Tensor, "batch coil *extra {rows} kx"]:
     """The k-space of the image rows start ... start + rows, as if no others had been excited (centred, orthonormal).
 
     Exact for masks of whole columns: the readout axis (height) is then fully sampled.

@@ -4,6 +4,7 @@ from .base import METHODS, Card, Reconstructor, card, method
 
 # isort: off
 from .classic import zero_filled as zero_filled
+from .classic import gridding as gridding
 from .classic import sense_cg as sense_cg
 from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv

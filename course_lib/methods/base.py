@@ -10,6 +10,7 @@ from ..data.sample import Sample
 from ..errors import CourseError
 from ..losses import mse
 from ..ops.linear import LinearOperator
+from ..ops.radial import RadialSense
 from ..ops.sense import Sense
 from ..shapes import Image, KSpace, agree
 
@@ -28,9 +29,10 @@ class Reconstructor(nn.Module):
         return mse(self(sample.kspace, sample.A), sample.image)
 
     def __call__(self, y: KSpace, A: LinearOperator) -> Image:
-        if not isinstance(A, Sense):
+        if not isinstance(A, Sense | RadialSense):
             return super().__call__(y, A)
-        agree(type(self).__name__, y=y, mask=A.mask, maps=A.maps)
+        if isinstance(A, Sense):
+            agree(type(self).__name__, y=y, mask=A.mask, maps=A.maps)
         return super().__call__(y, A) * (A.maps != 0).any(1)  # what no coil sees is 0
 
 

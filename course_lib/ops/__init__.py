@@ -3,7 +3,7 @@
 from .compensation import density, ramp
 from .hankel import Hankel
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
-from .radial import Radial
+from .radial import Radial, RadialSense
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
 from .sparse import FiniteDifference, Wavelet
 
@@ -19,6 +19,7 @@ __all__ = [
     "Mask",
     "Normal",
     "Radial",
+    "RadialSense",
     "Sense",
     "Stack",
     "Sum",

@@ -2,7 +2,7 @@
 
     y_j = 1 / sqrt(H W) sum_r x(r) exp(-2 pi i k_j . r)        r counted from the pixel (H // 2, W // 2)
 
-Radial(trajectory, shape) @ Coils(maps) is non-Cartesian SENSE (Pruessmann et al., Magn. Reson. Med. 2001).
+RadialSense puts coil maps in front of it: non-Cartesian SENSE (Pruessmann et al., Magn. Reson. Med. 2001).
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..errors import CourseError, ShapeError
 from .interpolate import Kernel
-from .linear import LinearOperator
+from .linear import Compose, LinearOperator
 from .nufft import Plan
+from .sense import Coils
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +58,9 @@ class Radial(LinearOperator):
         return Linear.apply(x, self._normal, self._normal)
 
     def to(self, device: torch.device | str) -> "Radial":
-        """The same operator on another device."""
+        """The same operator on another device; itself where it already is there, with what it has prepared."""
+        if self.trajectory.device == torch.device(device):
+            return self
         weights = None if self.weights is None else self.weights.to(device)
         return Radial(self.trajectory.to(device), self.shape, weights, self.oversampling, self.width)
 
@@ -99,6 +102,28 @@ class Radial(LinearOperator):
         weights = torch.ones_like(trajectory[..., 0]) if self.weights is None else self.weights.detach()
         weights = weights.reshape(trajectory.shape[:-1]).to(dtype)
         return Plan(trajectory, weights, self.shape, Kernel(self.oversampling, self.width), dtype)
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class RadialSense(Compose):
+    """RadialSense(radial, maps) = radial @ Coils(maps): image -> samples of all coils.
+
+    maps (batch or 1, coil, *extra or 1, height, width). Many scans may share one `radial`, and what it has prepared.
+    """
+
+    radial: Radial
+    maps: Tensor
+
+    def __init__(self, radial: Radial, maps: Tensor):
+        if tuple(maps.shape[-2:]) != radial.shape:
+            raise ShapeError("RadialSense: maps", f"(batch, coil, *extra, {radial.shape})", f"{tuple(maps.shape)}")
+        super().__init__(radial, Coils(maps))
+        object.__setattr__(self, "radial", radial)
+        object.__setattr__(self, "maps", maps)
+
+    def to(self, device: torch.device | str) -> "RadialSense":
+        """The same operator on another device."""
+        return RadialSense(self.radial.to(device), self.maps.to(device))
 
 
 class Linear(torch.autograd.Function):

@@ -6,10 +6,11 @@ A mask is a float tensor, 1 = acquired: lines (1, 1, 1, W), planes (1, 1, H, W),
 from .lines import equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
-from .read import acs, effective_acceleration, psf, spacing
+from .psf import psf, side_lobe, trajectory_psf, transform_psf
+from .read import acs, effective_acceleration, spacing
 from .spokes import golden_angle
 
 __all__ = [
     "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "poisson", "protocol", "psf", "random",
-    "spacing", "uniform", "within",
+    "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
 ]  # fmt: skip

@@ -1,6 +1,5 @@
 """What a mask says about itself."""
 
-import torch
 from torch import Tensor
 
 from ..errors import CourseError
@@ -43,12 +42,6 @@ def spacing(mask: Tensor) -> int:
         if all(lines[i] for i in lattice) and all(i in lattice for i in outside):
             return step
     raise CourseError("mask", "every R-th line and a centre block", "irregular lines", "make it with sampling.uniform")
-
-
-def psf(mask: Tensor) -> Tensor:
-    """The image of a single point seen through the mask, centred, peak 1: what undersampling does to every pixel."""
-    spread = torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(mask, (-2, -1))), (-2, -1))
-    return spread / spread.abs().amax((-2, -1), keepdim=True)
 
 
 def _columns(mask: Tensor) -> list[bool]:

@@ -1,7 +1,7 @@
 """Classical algorithms: one function is one visible loop; every sample of a batch on its own."""
 
-from .linear import cg, dot, power
+from .linear import cg, dot, power, safe_step
 from .proximal import admm, fista, ista, pdhg, soft
 from .shifted import shifted_inverse
 
-__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "shifted_inverse", "soft"]
+__all__ = ["admm", "cg", "dot", "fista", "ista", "pdhg", "power", "safe_step", "shifted_inverse", "soft"]

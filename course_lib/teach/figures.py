@@ -11,6 +11,7 @@ from math import ceil
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -132,15 +133,20 @@ def maps(coils: Tensor, flip: bool = False, columns: int = 7) -> Picture:
     return picture
 
 
-def heat(panels: dict[str, Tensor], label: str, window: Window | None = None, flip: bool = False) -> Picture:
-    """A positive quantity, {title: values}, on one colour scale with its bar; NaN stays white. Medians under each."""
+def heat(
+    panels: dict[str, Tensor], label: str, window: Window | None = None, flip: bool = False, scale: Colormap = POSITIVE
+) -> Picture:
+    """A quantity, {title: values}, on one colour scale with its bar; NaN stays white. Medians under each.
+
+    scale: for positive numbers by default; `CYCLIC` for phases.
+    """
     shown = {name: plane(x, flip) for name, x in panels.items()}
     same_size(shown)
     low, high = window or (0.0, max(float(x.nan_to_num(0).max()) for x in shown.values()))
     height, width = next(iter(shown.values())).shape
     picture, axes = grid(1, len(shown), height / width, 0.5)
     for axis, (name, x) in zip(axes[0], shown.items()):
-        drawn = draw(axis, x, POSITIVE, low, high)
+        drawn = draw(axis, x, scale, low, high)
         axis.set_title(name, fontsize=SIZE["title"])
         axis.set_xlabel(f"median {float(x.nanmedian()):.3g}", fontsize=SIZE["text"])
     colour_bar(picture, drawn, axes[0], label, beyond=any(bool((x > high).any()) for x in shown.values()))

@@ -2,9 +2,9 @@
 
 min_x 1/2 ||A x - y||^2 + lam sum |D x|       D x: differences to the next row and column of each pixel
 
-v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, IEEE Trans. Image Process. 2009)
-p <- P(p + D (v - D^H p) / 8)                 a few steps on the dual of the denoising problem; P: |p| <= lam
-x <- v - D^H p
+v <- z - s A^H (A z - y)                      solved by FISTA (Beck & Teboulle, IEEE Trans. Image Process. 2009)
+p <- P(p + D (v - D^H p) / 8)                 a few steps on the dual of the denoising problem; P: |p| <= s lam
+x <- v - D^H p                                s = 1 / ||A||^2, which is 1 for Cartesian data
 """
 
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from ...ops.linear import LinearOperator
 from ...ops.sparse import FiniteDifference
 from ...shapes import Image, KSpace
+from ...solve import safe_step
 from ..base import Reconstructor, method
 
 
@@ -30,22 +31,21 @@ class CompressedSensingTV(Reconstructor):
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         D = FiniteDifference()
         x = z = AHy = A.H(y)
-        p = 0 * D(x)
-        t = 1.0
+        p, t, s = 0 * D(x), 1.0, safe_step(A, x)
         for _ in range(self.iterations):
-            v = z - (A.N(z) - AHy)
+            v = z - s * (A.N(z) - AHy)
             for _ in range(self.inner):
-                p = _limited(p + D(v - D.H(p)) / 8, self.lam)
+                p = _limited(p + D(v - D.H(p)) / 8, self.lam * s.unsqueeze(1))
             before, x = x, v - D.H(p)
             t_before, t = t, (1 + (1 + 4 * t * t) ** 0.5) / 2
             z = x + (t_before - 1) / t * (x - before)
         return x
 
 
-def _limited(p: Tensor, lam: float) -> Tensor:
-    """P: differences down and right (axis 1) as one vector of length at most lam."""
+def _limited(p: Tensor, limit: Tensor) -> Tensor:
+    """P: differences down and right (axis 1) as one vector of length at most `limit`."""
     length = p.abs().square().sum(1, keepdim=True).sqrt()
-    return p * (lam / length.clamp_min(lam)) if lam > 0 else 0 * p
+    return p * (limit / length.clamp_min(1e-30)).clamp_max(1)
 
 
 def _objective(x, y, A, lam):

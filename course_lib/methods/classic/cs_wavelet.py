@@ -2,16 +2,17 @@
 
 min_x 1/2 ||A x - y||^2 + lam ||W x||_1       W: orthonormal db4 wavelets
 
-v <- z - A^H (A z - y)                        solved by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2009)
-x <- W^H soft(W v, lam)                       the wavelet grid is shifted at random in every iteration
+v <- z - s A^H (A z - y)                      solved by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2009)
+x <- W^H soft(W v, s lam)                     the wavelet grid is shifted at random; s = 1 / ||A||^2, 1 if Cartesian
 """
 
 import torch
+from torch import Tensor
 
 from ...ops.linear import LinearOperator
 from ...ops.sparse import Wavelet
 from ...shapes import Image, KSpace
-from ...solve import fista, soft
+from ...solve import fista, safe_step, soft
 from ..base import Reconstructor, method
 
 
@@ -31,7 +32,7 @@ class CompressedSensingWavelet(Reconstructor):
         self.lam, self.iterations, self.shifts = lam, iterations, shifts
         self.W: Wavelet = Wavelet(levels)
 
-    def denoise(self, v: Image, t: float, shift: list[int]) -> Image:
+    def denoise(self, v: Image, t: float | Tensor, shift: list[int]) -> Image:
         coefficients = self.W(v.roll(shift, (-2, -1)))
         shrunk = soft(coefficients, t)
         height, width = self.W.coarse(v.shape)
@@ -46,7 +47,7 @@ class CompressedSensingWavelet(Reconstructor):
         def prox(v, step):
             return self.denoise(v, self.lam * step, torch.randint(farthest, (2,), generator=rng).tolist())
 
-        return fista(lambda x: A.N(x) - AHy, prox, AHy, step=1.0, iterations=self.iterations)
+        return fista(lambda x: A.N(x) - AHy, prox, AHy, step=safe_step(A, AHy), iterations=self.iterations)
 
 
 def claim_its_shrinkage_solves_the_denoising_problem(model, sample):
