@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
@@ -54,6 +54,7 @@ class Card:
 
 
 METHODS: dict[str, Card] = {}
+Method = TypeVar("Method", bound=Reconstructor)
 
 
 def method(
@@ -64,10 +65,10 @@ def method(
     learns: Literal["nothing", "database", "scan"],
     small: dict[str, Any] | None = None,
     differs: tuple[str, ...] = (),
-) -> Callable[[type[Reconstructor]], type[Reconstructor]]:
+) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: put a Reconstructor and its card on the table of METHODS."""
 
-    def register(cls: type[Reconstructor]) -> type[Reconstructor]:
+    def register(cls: type[Method]) -> type[Method]:
         cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs)
         return cls
 
