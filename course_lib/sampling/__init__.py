@@ -6,10 +6,10 @@ A mask is a float tensor, 1 = acquired: lines (1, 1, 1, W), planes (1, 1, H, W),
 from .lines import equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
-from .read import acs, effective_acceleration, psf, spacing
+from .read import acs, effective_acceleration, lattice, psf, spacing
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "poisson", "protocol", "psf", "random",
-    "spacing", "uniform", "within",
+    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol", "psf",
+    "random", "spacing", "uniform", "within",
 ]  # fmt: skip
