@@ -10,6 +10,6 @@ from .read import acs, effective_acceleration, lattice, psf, spacing
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol", "psf",
-    "random", "spacing", "uniform", "within",
+    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol",
+    "psf", "random", "spacing", "uniform", "within",
 ]  # fmt: skip

@@ -2,9 +2,9 @@
 
     min_k ||(G - I) k||^2   with   M k = y
 
-G predicts each sample of each coil from all others under a kernel, itself left out; it is fitted to the centre. Acquired
-samples are kept, so there is no weight to choose; the number of iterations keeps noise down instead. A convolution in
-k-space is a matrix of coils at each pixel of the image, so one application of G costs two Fourier transforms.
+G predicts each sample of each coil from all others under a kernel, itself left out; it is fitted to the full centre.
+Acquired samples are kept, so there is no weight to choose; the number of iterations keeps noise down instead. As a
+convolution G is a matrix of coils at each pixel of the image, so one application costs two Fourier transforms.
 """
 
 import torch
