@@ -10,6 +10,7 @@ from course_lib.methods import card
 from course_lib.ops import Identity, Sense, fft2c, ifft2c
 from course_lib.sampling import poisson, random, uniform
 from course_lib.solve import grappa, spirit
+from course_lib.solve.gfactor import gfactor, pseudo_replica
 from course_lib.solve.unfold import unfold
 
 C = torch.complex128
@@ -124,7 +125,7 @@ def test_spirit_solves_for_the_missing_samples(mask):
     unknown = torch.linalg.lstsq(off[:, free], -(off @ y.flatten())[:, None]).solution[:, 0]
     expected = y.flatten().clone()
     expected[free] = unknown
-    k = spirit.spirit(y, mask, (3, 3), 1e-3, iterations=2000)
+    k = spirit.spirit(y, mask, (3, 3), 1e-3, iterations=500)
     assert torch.allclose(k.flatten(), expected, atol=1e-5)
     assert (k * mask == y).all()
 
@@ -172,3 +173,56 @@ def test_what_cannot_be_done_is_said():
     for name in ("grappa", "spirit", "sense"):
         with pytest.raises(CourseError, match="ops.Sense; found Identity"):
             card(name).build()(y, Identity())
+
+
+def covariance(coils: int) -> Tensor:
+    """A Hermitian positive matrix (1, coils, coils) with correlations."""
+    L = torch.randn(coils, coils, dtype=C).tril() / 2 + 2 * torch.eye(coils)
+    return (L @ L.mH)[None]
+
+
+@pytest.mark.parametrize("R, first, coloured", [(2, 1, False), (3, 0, True), (4, 2, True)])
+def test_the_g_factor_is_the_noise_of_least_squares(R, first, coloured):
+    """Against the covariance matrix of the whole image, with and without correlated noise."""
+    maps, P = coil_maps(6, 4, 12).to(C), covariance(6) if coloured else torch.eye(6, dtype=C)[None]
+    basis, inverse = torch.eye(4 * 12, dtype=C).reshape(-1, 4, 12), torch.linalg.inv(P[0])
+    variance = []
+    for mask in (uniform(12, R, 0, first), torch.ones(1, 1, 1, 12)):
+        data = torch.cat([Sense(mask, maps)(x[None]) for x in basis])
+        weighted = torch.einsum("ij,njhw->nihw", inverse, data)
+        fisher = data.flatten(1).conj() @ weighted.flatten(1).mT
+        variance.append(torch.linalg.inv(fisher).diagonal().real.reshape(4, 12))
+    expected = (variance[0] / variance[1] / R).sqrt()
+    g = gfactor(maps, uniform(12, R, 4, first), P if coloured else None)[0]
+    assert torch.allclose(g, expected, rtol=1e-6) and g.min() >= 1 - 1e-9 and g.max() > 1.02
+
+
+def test_g_is_at_least_one_and_not_a_number_where_no_coil_sees():
+    maps = torch.randn(2, 5, 6, 12, dtype=C)
+    maps[0, :, 2, 3:5] = 0
+    g = gfactor(maps, uniform(12, 3))
+    assert g[0, 2, 3:5].isnan().all() and g.isnan().sum() == 2 and g[~g.isnan()].min() >= 1 - 1e-9
+    assert torch.allclose(gfactor(maps[1:], uniform(12, 3)), g[1:])
+    assert torch.allclose(gfactor(maps[1:], uniform(12, 1)), torch.ones(1, 6, 12, dtype=torch.float64))
+
+
+def test_replicas_measure_the_noise_of_a_linear_reconstruction():
+    """Its covariance and the mask count, the data do not; one mixture of coils, so that the truth is known."""
+    P, mask, weights = covariance(3), uniform(16, 2), torch.tensor([1, 2j, -1], dtype=C)[:, None, None]
+
+    def reconstruct(k: Tensor) -> Tensor:
+        return (weights * ifft2c(k)).sum(1)
+
+    y = scan(3, 16, 16) * mask
+    spread = pseudo_replica(reconstruct, y, mask, P, replicas=403, together=100)
+    w = weights[:, 0, 0]
+    expected = ((w @ P[0] @ w.conj()).real / 2).sqrt()
+    assert spread.shape == (1, 16, 16) and abs(spread.mean() / expected - 1) < 0.02
+    white = pseudo_replica(reconstruct, 1e3 * y, mask, replicas=403, together=7)
+    assert abs(white.mean() / 3**0.5 - 1) < 0.02
+
+
+def test_formula_and_replicas_agree():
+    maps, mask = coil_maps(6, 16, 24).to(C), uniform(24, 3, 0, 1)
+    noise = pseudo_replica(lambda y: unfold(y, mask, maps), 0j * maps, mask, replicas=400)
+    assert (noise / 3**0.5 / gfactor(maps, mask) - 1).square().mean().sqrt() < 0.04
