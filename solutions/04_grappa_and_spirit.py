@@ -13,12 +13,12 @@
 # %% [markdown]
 # # 04 GRAPPA and SPIRiT
 #
-# ![A real brain scan in which every third line was measured. Left: zeros in the gaps, three pale heads lie on each
-# other. Middle: the gaps filled by GRAPPA, one clean head. Right: the full scan.](../docs/04_grappa_and_spirit.png)
+# ![A real brain scan in which every third line was measured. Left: zeros in the gaps, three heads lie on each other.
+# Middle: the gaps filled by GRAPPA, one head, a little grainy. Right: all lines.](../docs/04_grappa_and_spirit.png)
 #
-# The middle image was made without any coil map. Somebody looked at a few lines in the centre of k-space, learned
-# from them how a sample follows from its neighbours, and filled two thirds of k-space with guesses. **Why can a
-# number that was never measured be guessed from the numbers around it?**
+# The middle image was made without any coil map. Besides every third line it has 24 lines in the centre of k-space.
+# They show how a sample follows from its neighbours, and with that knowledge all gaps were filled with guesses. **Why
+# can a number that was never measured be guessed from the numbers around it?**
 
 # %% [markdown]
 # ## What you can do at the end
@@ -574,9 +574,10 @@ few = ("SENSE, swapped", "GRAPPA, swapped", "SENSE, moved", "GRAPPA, moved")
 figures.images({name: broken[name] for name in few} | {"GRAPPA, RSS": rss["RSS"]}, truth, window=window, error_limit=20)
 
 # %% [markdown]
-# Wrong maps put a second head into SENSE's image. GRAPPA's k-space is the same in all rows. Combined with the swapped
-# maps its image is shaded, badly, but there is no second head; without maps it is right. That is why scanners that must
-# work on a moving abdomen often run GRAPPA.
+# Swapped maps put a second head into SENSE's image. GRAPPA's k-space is the same in all panels. Combined with the
+# swapped maps its image is shaded, badly, but there is no second head, and without maps it is right. NRMSE cannot tell
+# the two apart: it calls both of them bad. Maps that are moved a little do little harm at $R = 2$; look for the arc
+# of a second head in SENSE's error, and for its absence in GRAPPA's.
 #
 # **Exercise 3** (stretch, 15 min). GRAPPA has a weak spot of its own: the calibration lines. Corrupt *them* (add noise
 # of ten times the usual size to the calibration lines only) and run both methods. Who breaks now?
