@@ -58,23 +58,36 @@ def calibrate(kspace: KSpace, mask: Tensor, kernel: tuple[int, int] = (5, 5), la
     return w.mT.unflatten(-1, (kspace.shape[1], *kernel))
 
 
+def predict(kspace: KSpace, weights: Weights) -> KSpace:
+    """G k: every sample from its neighbours in all coils; beyond its edge k-space is periodic."""
+    return fft2c(_mixed(matrices(weights, kspace.shape[-2:]), ifft2c(kspace)))
+
+
 def matrices(weights: Weights, size: tuple[int, int]) -> Matrices:
-    """G as matrices in the image: (G k) = F (matrices * F^H k), summed over the coil axis."""
+    """G in the image: at each pixel a matrix that mixes the coils."""
     rows, columns = (_waves(weights, k, n) for k, n in zip(weights.shape[-2:], size))
     return rows @ weights @ columns.mT
 
 
 def complete(kspace: KSpace, mask: Tensor, weights: Weights, iterations: int = 30) -> KSpace:
-    """Find the samples that were not acquired by conjugate gradients, from 0: linear in k-space but for their steps."""
+    """Find the samples that were not acquired by conjugate gradients, from 0."""
     missing = (mask == 0).to(kspace.real.dtype)
     D = matrices(weights, kspace.shape[-2:])
     D.diagonal(dim1=1, dim2=2).sub_(1)
     Q = torch.einsum("btchw,btdhw->bcdhw", D.conj(), D)
 
     def normal(k: Tensor) -> Tensor:
-        return missing * fft2c((Q * ifft2c(k)[:, None]).sum(2))
+        return missing * fft2c(_mixed(Q, ifft2c(k)))
 
     return kspace + cg(normal, -normal(kspace), iterations=iterations)
+
+
+def _mixed(G: Tensor, x: Tensor) -> Tensor:
+    """Matrices (batch, target, coil, height, width) times coil images, coil by coil: no array as large as G is made."""
+    mixed = torch.zeros_like(x)
+    for coil in range(x.shape[1]):
+        mixed.addcmul_(G[:, :, coil], x[:, coil : coil + 1])
+    return mixed
 
 
 def _waves(weights: Tensor, taps: int, n: int) -> Tensor:
