@@ -95,9 +95,10 @@ print(f"{'versions':10}Python {platform.python_version()}, torch {torch.__versio
 # %% [markdown]
 # ## The data
 #
-# The real brain of chapter 03: one slice, 13 channels, every line measured (Maier et al. 2020, Apache-2.0; see
-# `data/PROVENANCE.md`). Its noise is whitened, and eight virtual coils are kept, so in every image of this chapter
-# **1 is one standard deviation of the noise**. Section 8 adds simulated scans of other people, split by subject.
+# The real brain of chapter 03: one slice, 13 channels, every line measured (Maier et al. 2020, under the Apache-2.0
+# licence; what was done to it is written in `data/PROVENANCE.md`). Its noise is whitened, and eight virtual coils are
+# kept, so in every image of this chapter **1 is one standard deviation of the noise**. Section 8 adds simulated scans
+# of other people, split by subject.
 
 # %%
 scans, _ = real_scan()  # (flip angle, coil, height, width)

@@ -22,9 +22,9 @@ def scan(coils: int, height: int, width: int, seed: int = 0, noise: float = 0.00
     return fft2c(images) + noise * torch.randn(images.shape, dtype=C)
 
 
-def slowly_grappa(y: Tensor, have: Tensor, R: int, first: int, rows: int, lines: int, lam: float) -> Tensor:
+def slowly_grappa(y: Tensor, have: Tensor, R: int, first: int, kernel: tuple[int, int], lam: float) -> Tensor:
     """GRAPPA of one sample by its definition: every window cut out by hand, zeros beyond the edge of k-space."""
-    coils, height, width = y.shape[1:]
+    (coils, height, width), (rows, lines) = y.shape[1:], kernel
     start = max(i for i in range(width // 2) if not have[i]) + 1
     stop = min(i for i in range(width // 2, width) if not have[i])
 
@@ -64,7 +64,7 @@ def test_grappa_is_its_definition(width, R, first, kernel):
     """Any first line, widths that are no multiple of R, kernels of odd and even size."""
     mask = uniform(width, R, 11, first)
     y = scan(3, 9, width) * mask
-    slowly = slowly_grappa(y, mask[0, 0, 0] != 0, R, first, *kernel, 1e-4)
+    slowly = slowly_grappa(y, mask[0, 0, 0] != 0, R, first, kernel, 1e-4)
     assert torch.allclose(grappa.grappa(y, mask, kernel, 1e-4), slowly, atol=1e-8)
 
 
@@ -223,3 +223,10 @@ def test_formula_and_replicas_agree():
     maps, mask = coil_maps(6, 16, 24).to(C), uniform(24, 3, 0, 1)
     noise = pseudo_replica(lambda y: unfold(y, mask, maps), 0j * maps, mask, replicas=400)
     assert (noise / 3**0.5 / gfactor(maps, mask) - 1).square().mean().sqrt() < 0.04
+
+
+def test_replicas_measure_the_spread_and_not_the_bias():
+    """|n|^2 of white noise has mean 1 and standard deviation 1."""
+    y = torch.zeros(1, 1, 16, 16, dtype=C)
+    spread = pseudo_replica(lambda k: ifft2c(k)[:, 0].abs().square(), y, torch.ones(1, 1, 1, 16), replicas=400)
+    assert abs(spread.mean() - 1) < 0.05

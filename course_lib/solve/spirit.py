@@ -7,6 +7,8 @@ Acquired samples are kept, so there is no weight to choose; the number of iterat
 convolution G is a matrix of coils at each pixel of the image, so one application costs two Fourier transforms.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Complex
 from torch import Tensor
@@ -63,7 +65,7 @@ def predict(kspace: KSpace, weights: Weights) -> KSpace:
     return fft2c(_mixed(matrices(weights, kspace.shape[-2:]), ifft2c(kspace)))
 
 
-def matrices(weights: Weights, size: tuple[int, int]) -> Matrices:
+def matrices(weights: Weights, size: Sequence[int]) -> Matrices:
     """G in the image: at each pixel a matrix that mixes the coils."""
     rows, columns = (_waves(weights, k, n) for k, n in zip(weights.shape[-2:], size))
     return rows @ weights @ columns.mT
