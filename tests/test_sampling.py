@@ -97,9 +97,12 @@ def test_spacing_reads_a_regular_mask_back(width, acceleration, calibration, off
 def test_spacing_refuses_irregular_lines():
     gap = sampling.uniform(16, 4)
     gap[..., 4] = 0
-    block, moving = sampling.uniform(32, 32, calibration=8)[..., 1:], sampling.uniform(16, 4).repeat(2, 1, 1, 1)
-    moving[1] = moving[1].roll(1, -1)
-    for mask in (sampling.random(64, 4, 0.08, seed=1), sampling.equispaced(368, 4, 0.08, seed=1), gap, block, moving):
+    block = sampling.uniform(32, 32, calibration=8)[..., 1:]
+    moving = torch.cat([sampling.uniform(16, 2), sampling.uniform(16, 4)])  # what they share is regular
+    row = torch.zeros(1, 1, 16, 16)
+    row[..., 8, :] = 1
+    irregular = sampling.random(64, 4, 0.08, seed=1), sampling.equispaced(368, 4, 0.08, seed=1)
+    for mask in (*irregular, gap, block, moving, row):
         with pytest.raises(CourseError, match="every R-th line"):
             sampling.spacing(mask)
 
