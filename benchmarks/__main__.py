@@ -15,6 +15,7 @@ ROWS = (
     "wavelet",
     "tv",
     "espirit",
+    "grappa",
     "nufft",
     "toeplitz",
     "import_time",

@@ -37,6 +37,11 @@ def small(name: str, seed: int = 0) -> Reconstructor:
     return model
 
 
+def phantom(name: str, height: int = 32, width: int = 32, coils: int = 4, seed: int = 0) -> Sample:
+    """A phantom sampled as the method needs it."""
+    return phantom_sample(height, width, coils, seed=seed, mask=card(name).sampling)
+
+
 def claims(name: str) -> dict[str, Callable]:
     """The claims of a method: sentence -> function(model, sample)."""
     module = sys.modules[card(name).cls.__module__]
@@ -64,20 +69,20 @@ def check(name: str | None = None) -> list[Result]:
 
 def _check(name: str) -> list[Result]:
     results = [_try(f"{name} {text}", lambda f=f: f(name)) for text, f in contract().items()]
-    sample = phantom_sample()
+    sample = phantom(name)
     return results + [_try(f"{name}: {text}", lambda f=f: f(small(name), sample)) for text, f in claims(name).items()]
 
 
 def gives_one_finite_complex_image_a_sample(name: str) -> None:
-    _reconstruct(name, phantom_sample(coils=4))
+    _reconstruct(name, phantom(name))
 
 
 def works_with_one_coil_and_odd_sizes(name: str) -> None:
-    _reconstruct(name, phantom_sample(height=31, width=27, coils=1))
+    _reconstruct(name, phantom(name, height=31, width=27, coils=1))
 
 
 def treats_every_sample_of_a_batch_on_its_own(name: str) -> None:
-    first, second = phantom_sample(seed=1), phantom_sample(seed=2)
+    first, second = phantom(name, seed=1), phantom(name, seed=2)
     both, alone = _reconstruct(name, stack([first, second])), _reconstruct(name, second)
     assert (both[1] - alone[0]).abs().max() < 1e-4, "a sample changes when another stands beside it"
 
@@ -85,13 +90,13 @@ def treats_every_sample_of_a_batch_on_its_own(name: str) -> None:
 def has_a_gradient_for_every_parameter(name: str) -> None:
     model = small(name)
     if any(True for _ in model.parameters()):
-        model.loss(phantom_sample()).backward()
+        model.loss(phantom(name)).backward()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), f"no gradient reaches {key}"
 
 
 def lowers_its_loss_in_twenty_steps(name: str) -> None:
-    model, sample = small(name), phantom_sample()
+    model, sample = small(name), phantom(name)
     if not any(True for _ in model.parameters()):
         return
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)

@@ -49,6 +49,7 @@ from course_lib.profiles import profile
 from course_lib.sampling import uniform
 from course_lib.solve import cg, dot
 from course_lib.solve.calibrate import compress, espirit, mix, walsh, whiten
+from course_lib.solve.gfactor import gfactor
 from course_lib.teach import figures
 
 START = time.perf_counter()
@@ -438,6 +439,8 @@ formula = formula.permute(0, 2, 1).flatten(1)
 ratio = (g[2] / formula)[inside[0]].nanmedian().item()
 print(f"g at R = 2, replicas / formula: {ratio:.3f} in the median, with {cfg.replicas} replicas")
 assert abs(ratio - 1) < 0.05
+library = gfactor(white_maps, uniform(cfg.size, 2))  # the same, for any R, any first line and any covariance
+assert torch.allclose(library[inside], formula[inside[0]], rtol=1e-3)
 
 # %% [markdown]
 # ## 8. Where do the maps come from?

@@ -90,14 +90,19 @@ def test_kt_frames_share_the_centre_and_differ_outside():
     [(32, 4, 0, 0), (32, 4, 8, 3), (33, 2, 7, 1), (8, 1, 0, 0), (30, 3, 10, 2)],
 )
 def test_spacing_reads_a_regular_mask_back(width, acceleration, calibration, offset):
-    assert sampling.spacing(sampling.uniform(width, acceleration, calibration, offset)) == acceleration
+    mask = sampling.uniform(width, acceleration, calibration, offset)
+    assert sampling.spacing(mask) == acceleration and sampling.lattice(mask) == (acceleration, offset)
 
 
 def test_spacing_refuses_irregular_lines():
     gap = sampling.uniform(16, 4)
     gap[..., 4] = 0
     block = sampling.uniform(32, 32, calibration=8)[..., 1:]
-    for mask in (sampling.random(64, 4, 0.08, seed=1), sampling.equispaced(368, 4, 0.08, seed=1), gap, block):
+    moving = torch.cat([sampling.uniform(16, 2), sampling.uniform(16, 4)])  # what they share is regular
+    row = torch.zeros(1, 1, 16, 16)
+    row[..., 8, :] = 1
+    irregular = sampling.random(64, 4, 0.08, seed=1), sampling.equispaced(368, 4, 0.08, seed=1)
+    for mask in (*irregular, gap, block, moving, row):
         with pytest.raises(CourseError, match="every R-th line"):
             sampling.spacing(mask)
 

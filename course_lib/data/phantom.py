@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..ops import Coils, Fourier
-from ..sampling import random
+from ..sampling import Draw, random
 from ..shapes import Image, Maps
 from .sample import Sample, undersample
 
@@ -43,12 +43,18 @@ def coil_maps(coils: int, height: int, width: int) -> Maps:
 
 
 def phantom_sample(
-    height: int = 32, width: int = 32, coils: int = 4, acceleration: float = 3, noise: float = 0.0, seed: int = 0
+    height: int = 32,
+    width: int = 32,
+    coils: int = 4,
+    acceleration: float = 3,
+    noise: float = 0.0,
+    seed: int = 0,
+    mask: Draw | None = None,
 ) -> Sample:
-    """An undersampled ellipse phantom, the smallest thing every method can be tried on."""
+    """An undersampled ellipse phantom, the smallest thing every method can be tried on; random lines without `mask`."""
     image, maps = ellipses(height, width, seed), coil_maps(coils, height, width)
     kspace = (Fourier() @ Coils(maps))(image)
     kspace = kspace + noise * torch.randn(
         kspace.shape, dtype=kspace.dtype, generator=torch.Generator().manual_seed(seed)
     )
-    return undersample(kspace, maps, random(width, acceleration, 0.16, seed=seed), image)
+    return undersample(kspace, maps, mask(width, seed) if mask else random(width, acceleration, 0.16, seed), image)

@@ -5,10 +5,13 @@ from .base import METHODS, Card, Reconstructor, card, method
 # isort: off
 from .classic import zero_filled as zero_filled
 from .classic import gridding as gridding
+from .classic import sense as sense
 from .classic import sense_cg as sense_cg
 from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv
 from .restore import unet as unet
+from .kspace import grappa as grappa
+from .kspace import spirit as spirit
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 # isort: on

@@ -12,6 +12,7 @@ from ..losses import mse
 from ..ops.linear import LinearOperator
 from ..ops.radial import RadialSense
 from ..ops.sense import Sense
+from ..sampling import Draw
 from ..shapes import Image, KSpace, agree
 
 
@@ -47,6 +48,7 @@ class Card:
     learns: Literal["nothing", "database", "scan"]
     small: dict[str, Any] = field(default_factory=dict)  # overrides for a CPU
     differs: tuple[str, ...] = ()  # known departures from the paper
+    sampling: Draw | None = None  # (width, seed) -> a mask that it needs, to be tried with; None: any mask will do
 
     def build(self, **settings: Any) -> Reconstructor:
         """The method with the paper's settings, or with those given."""
@@ -57,6 +59,13 @@ METHODS: dict[str, Card] = {}
 Method = TypeVar("Method", bound=Reconstructor)
 
 
+def cartesian(A: LinearOperator) -> Sense:
+    """`A` as what methods of k-space need it to be, with a mask and maps, or an error."""
+    if not isinstance(A, Sense):
+        raise CourseError("a method of k-space", "lines or points of a grid: ops.Sense", type(A).__name__, "sense_cg")
+    return A
+
+
 def method(
     name: str,
     *,
@@ -65,11 +74,12 @@ def method(
     learns: Literal["nothing", "database", "scan"],
     small: dict[str, Any] | None = None,
     differs: tuple[str, ...] = (),
+    sampling: Draw | None = None,
 ) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: put a Reconstructor and its card on the table of METHODS."""
 
     def register(cls: type[Method]) -> type[Method]:
-        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs)
+        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs, sampling)
         return cls
 
     return register

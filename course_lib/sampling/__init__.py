@@ -7,10 +7,10 @@ from .lines import equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
-from .read import acs, effective_acceleration, spacing
+from .read import acs, effective_acceleration, lattice, spacing
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "poisson", "protocol", "psf", "random",
-    "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
+    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol", "psf",
+    "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
 ]  # fmt: skip

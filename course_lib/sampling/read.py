@@ -28,19 +28,25 @@ def acs(mask: Tensor) -> tuple[int, int]:
 
 
 def spacing(mask: Tensor) -> int:
-    """The acceleration R of a regular mask: outside the centre block exactly every R-th line is acquired.
+    """The acceleration R of a regular mask, see `lattice`."""
+    return lattice(mask)[0]
 
-    Raises CourseError for any other mask (random lines, fastMRI's rounded equispaced lines).
+
+def lattice(mask: Tensor) -> tuple[int, int]:
+    """The acceleration R and the first line of a regular mask: outside the centre block every R-th line is acquired.
+
+    Raises CourseError for any other mask: random lines, fastMRI's rounded equispaced lines, points, lines that change.
     """
     lines, (start, stop) = _columns(mask), acs(mask)
     width = len(lines)
     outside = [i for i in range(width) if lines[i] and not start <= i < stop]
-    if all(lines):
-        return 1
-    for step in range(2, width // 2 + 1) if outside else ():
-        lattice = range(outside[0] % step, width, step)
-        if all(lines[i] for i in lattice) and all(i in lattice for i in outside):
-            return step
+    alike = bool((mask == mask.reshape(-1, width)[0]).all())
+    if all(lines) and alike:
+        return 1, 0
+    for step in range(2, width // 2 + 1) if outside and alike else ():
+        regular = range(outside[0] % step, width, step)
+        if all(lines[i] for i in regular) and all(i in regular for i in outside):
+            return step, regular[0]
     raise CourseError("mask", "every R-th line and a centre block", "irregular lines", "make it with sampling.uniform")
 
 
