@@ -66,8 +66,11 @@ class Neighbourhoods:
         if not self.phase:
             return E
         D = self._pairs(x, x, self.near).conj()  # <u, its partner conj u(-n)>
-        top = torch.cat([E.real - D.real, -E.imag - D.imag], -1)
-        return torch.cat([top, torch.cat([E.imag - D.imag, E.real + D.real], -1)], -2) / 2
+        n, less, more = E.shape[-1], (E - D) / 2, (E + D) / 2
+        gram = E.real.new_empty(len(E), 2 * n, 2 * n)
+        gram[:, :n, :n], gram[:, :n, n:] = less.real, -more.imag
+        gram[:, n:, :n], gram[:, n:, n:] = less.imag, more.real
+        return gram
 
     def _pairs(self, a: Tensor, b: Tensor, index: Tensor) -> Tensor:
         """sum over pixels of a_c b_d exp(2 pi i lag r) for coils c, d and the lags at `index`, as one matrix."""
