@@ -8,6 +8,7 @@ from .classic import sense_cg as sense_cg
 from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv
 from .restore import unet as unet
+from .kspace import aloha as aloha
 from .kspace import loraks as loraks
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl

@@ -13,8 +13,6 @@ have taps in all coils (P-LORAKS: Haldar & Zhuo, Magn. Reson. Med. 2016). k-spac
 matrices are sums over pixels and filters small matrices at each pixel: tall matrices are never formed.
 """
 
-from functools import cached_property
-
 import torch
 from torch import Tensor
 
@@ -38,23 +36,14 @@ class Neighbourhoods:
         if 2 * radius + 1 > min(k.shape[-2:]):
             found = f"{2 * radius + 1} samples across"
             raise CourseError("neighbourhood larger than k-space", f"at most {tuple(k.shape[-2:])}", found)
-        self.lags = 2 * radius
+        self.lags = 2 * radius  # far: q - p of each pair of taps, near: p + q, as an index into all (2 lags + 1)^2 lags
+        self.far, self.near = (self._index(sign * self.taps[:, None] + self.taps) for sign in (-1, 1))
         self.rows, self.columns = (_waves(k, n, self.lags) for n in k.shape[-2:])
 
     @property
     def unknowns(self) -> int:
         """Columns of the matrix."""
         return (2 if self.phase else 1) * self.k.shape[1] * len(self.taps)
-
-    @cached_property
-    def far(self) -> Tensor:
-        """q - p of each pair of taps as one index into the (2 lags + 1)^2 lags, (tap, tap)."""
-        return self._index(self.taps[None] - self.taps[:, None])
-
-    @cached_property
-    def near(self) -> Tensor:
-        """p + q of each pair of taps, as `far`."""
-        return self._index(self.taps[None] + self.taps[:, None])
 
     def _index(self, lag: Tensor) -> Tensor:
         return (lag[..., 0] + self.lags) * (2 * self.lags + 1) + lag[..., 1] + self.lags
