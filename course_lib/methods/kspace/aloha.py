@@ -22,7 +22,7 @@ from ..base import Reconstructor, method
     ref=33,
     section="2.2",
     learns="nothing",
-    small=dict(share=0.4, kernel=5),
+    small=dict(share=0.25),
     differs=(
         "one scale of Haar weights, along the axes that miss samples, without the paper's pyramid of scales",
         "U and V start at the singular vectors of the zero-filled matrix, not at LMaFit's",

@@ -28,7 +28,7 @@ from ..base import Reconstructor, method
     ),
 )
 class LORAKS(Reconstructor):
-    def __init__(self, share: float = 0.2, lam: float = 0.02, radius: int = 3, iterations: int = 10):
+    def __init__(self, share: float = 0.25, lam: float = 0.1, radius: int = 3, iterations: int = 12):
         super().__init__()
         self.share, self.lam, self.radius, self.iterations = share, lam, radius, iterations
 
