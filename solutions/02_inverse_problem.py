@@ -249,7 +249,7 @@ figures.images({"least squares, no noise": picture(least_squares(clean)),
                 "least squares, noise": picture(least_squares(y))}, truth)  # fmt: skip
 
 # %% [markdown]
-# One percent of noise in the data, and the image is covered with fringes: the worst seen patterns of section 2. The
+# A little noise in the data, and the image is gone under fringes: the worst seen patterns of section 2. The
 # formula says so beforehand. Each pattern carries noise of variance $\sigma^2 / s_i^2$, so
 # $\mathbb{E}\lVert\hat x - x\rVert^2 = \sigma^2 \sum_i 1/s_i^2$. We measure it with 200 repetitions.
 
@@ -317,7 +317,9 @@ low[:, 8:16, 8:16] = fft2c(picture(t))[:, 8:16, 8:16]
 x0 = ifft2c(low).flatten()
 pulled = [(x0 + tikhonov(y - E @ x0, lam) - t).norm() / t.norm() for lam in lams]
 best = int(torch.stack(pulled).argmin())
-print(f"towards 0: {total[oracle]:.3f} at lambda {lams[oracle]:.1e}; towards x0: {pulled[best]:.3f} at {lams[best]:.1e}")
+print(
+    f"towards 0: {total[oracle]:.3f} at lambda {lams[oracle]:.1e}; towards x0: {pulled[best]:.3f} at {lams[best]:.1e}"
+)
 assert pulled[best] < total[oracle] and lams[best] > lams[oracle]
 
 # %% [markdown]
@@ -361,7 +363,7 @@ for name, i in choice.items():
 inverse.chosen((a / 2.303).tolist(), (b / 2.303).tolist(), choice, "log10 of residual", "log10 of length of the image")
 
 # %% [markdown]
-# The four do not agree, and none but the oracle is right. What each costs is the error it adds to the oracle's:
+# The four do not agree. What a choice costs is the error that it adds to the oracle's:
 
 # %%
 for name, i in choice.items():
@@ -372,21 +374,22 @@ assert error(lams[choice["validation"]], t, 0) < 1.15 * error(lams[choice["oracl
 
 # %% [markdown]
 # The discrepancy principle takes too large a lambda here, always on the safe, smooth side: even the *true* image has a
-# residual of $m\sigma^2$, and a good fit with 576 free numbers has less. Validation comes close, since these heads are
-# alike. On other anatomy, or another noise level, it would not know.
+# residual of $m\sigma^2$, and a good fit with 576 free numbers has less. The L-curve has a clear corner on this small
+# problem, but nothing guarantees one. Validation comes close, since these heads are alike; on other anatomy, or at
+# another noise level, it would not know.
 #
-# **Exercise 2** (10 minutes). You believe that the noise is half of what it is. Which lambda does the discrepancy
+# **Exercise 2** (10 minutes). You believe that the noise is 0.4 times what it is. Which lambda does the discrepancy
 # principle take? And with twice the noise?
 
 # %% [markdown]
 # ### Exercise 2, solution
 
 # %%
-for factor in (0.5, 1.0, 2.0):
+for factor in (0.4, 1.0, 2.0):
     fits = (residual**2 <= len(y) * (factor * sigma) ** 2).nonzero().flatten()
     found = f"lambda {lams[fits.max()]:.1e}" if len(fits) else "no lambda fits so well: the principle has no answer"
     print(f"noise believed {factor} times the true one: {found}")
-assert not len((residual**2 <= len(y) * (0.5 * sigma) ** 2).nonzero())
+assert not len((residual**2 <= len(y) * (0.4 * sigma) ** 2).nonzero())
 
 # %% [markdown]
 # Believing in too little noise is fatal; believing in too much gives a smooth image that nobody complains about.
@@ -451,13 +454,15 @@ x_map = torch.linalg.solve(precision, E.mH @ y / sigma**2)
 map_error = ((x_map - t).norm() / t.norm()).item()
 spread = torch.linalg.inv(precision).diagonal().real.sqrt()
 print(f"Tikhonov, best lambda: {lowest['Tikhonov']:.3f}; MAP with the spectrum of other heads: {map_error:.3f}")
-print(f"expected by the posterior: {(spread.square().sum().sqrt() / t.norm()).item():.3f}")
-assert map_error < lowest["Tikhonov"]
+expected = (spread.square().sum().sqrt() / t.norm()).item()
+print(f"expected by the posterior: {expected:.3f}")
+assert expected < map_error < lowest["Tikhonov"]
 figures.heat({"standard deviation": picture(spread), "actual error": picture((x_map - t).abs())}, "uncertainty")
 
 # %% [markdown]
 # The better belief gives the better image, with no lambda tuned on the truth. And it gives an error bar for each pixel.
-# Read it with care: it is right *if the belief is right*. Nothing in it warns of a lesion that no validation image had.
+# Read it with care: it is right *if the belief is right*. Here it promises less error than there is: this head is not
+# quite like those that made the spectrum. And nothing in it warns of a lesion that no validation image had.
 # Every method of this course is a choice of $p(x)$: sparse in wavelets (chapter 05), or whatever a network learned.
 
 # %% [markdown]
@@ -478,14 +483,14 @@ figures.heat({"standard deviation": picture(spread), "actual error": picture((x_
 
 # %%
 Q = torch.tensor([[1.0, 0.85], [0.85, 1.0]])
-goal = torch.tensor([1.6, 0.3])
+goal = torch.tensor([1.6, 0.1])
 start = torch.tensor([[-1.2, 1.4]])
 gradient = lambda x: (x - goal) @ Q
 walks = {"GD": [start[0]], "CG": [start[0]], "ISTA, with l1": [start[0]]}
 keep = lambda name: lambda x, i: walks[name].append(x[0])
 ista(gradient, lambda v, _: v, start, 0.5, 25, watch=keep("GD"))
 cg(lambda x: x @ Q, goal[None] @ Q, start, 2, watch=keep("CG"))
-ista(gradient, lambda v, step: soft(v, 0.4 * step), start, 0.5, 40, watch=keep("ISTA, with l1"))
+ista(gradient, lambda v, step: soft(v, 0.5 * step), start, 0.5, 80, watch=keep("ISTA, with l1"))
 assert (walks["CG"][-1] - goal).norm() < 1e-4 and walks["ISTA, with l1"][-1].abs().min() == 0
 inverse.paths(lambda p: ((p - goal) @ Q * (p - goal)).sum(1), walks, ((-1.6, 2.2), (-0.8, 1.8)))
 
@@ -493,18 +498,17 @@ inverse.paths(lambda p: ((p - goal) @ Q * (p - goal)).sum(1), walks, ((-1.6, 2.2
 # GD creeps along the valley; CG needs as many steps as unknowns, two; ISTA walks as GD does and ends where one unknown
 # is exactly 0.
 #
-# Now the real thing: the small image, $g = \lambda\lVert Wx\rVert_1$ with orthonormal wavelets $W$. All get the same
-# problem. Do they reach the same image?
+# Now the real thing: the small image at $R = 3$, $g = \lambda\lVert Wx\rVert_1$ with orthonormal wavelets $W$. All get
+# the same problem. Do they reach the same image?
 
 # %%
-W, lam, rho = Wavelet(1), 0.01, 0.1
-A = Sense(uniform(N, R).double(), maps.to(torch.complex128))
-mask = A.mask.expand(1, 8, N, N) > 0
-y_k = torch.zeros(1, 8, N, N, dtype=torch.complex128)
-y_k[mask] = y
+W, lam, rho, n_steps = Wavelet(1), 0.01, 0.1, 200
+A = Sense(uniform(N, 3).double(), maps.to(torch.complex128))
+y_k = A(picture(t)) + sigma * A.mask * torch.randn(1, 8, N, N, dtype=torch.complex128)
 AHy, zero = A.H(y_k), torch.zeros(1, N, N, dtype=torch.complex128)
+gram, one = matrix(3, maps).mH @ matrix(3, maps), torch.eye(N * N)
 prox = lambda v, step: W.H(soft(W(v), lam * step))
-inverted = torch.linalg.inv(N_big + rho * torch.eye(N * N))
+inverted = torch.linalg.inv(gram + rho * one)
 solve = lambda v: (inverted @ (AHy + rho * v).flatten()).reshape(1, N, N)
 objective = lambda x: (0.5 * (A(x) - y_k).abs().square().sum() + lam * W(x).abs().sum()).item()
 
@@ -519,7 +523,7 @@ def hqs(iterations, watch):
 
 
 data_prox = lambda v, step: (v + step * y_k) / (1 + step)  # of 1/2 ||v - y||^2
-n_steps, values_of, ends = 400, {}, {}
+values_of, ends = {}, {}
 run = {
     "ISTA": lambda w: ista(lambda x: A.N(x) - AHy, prox, zero, 1.0, n_steps, watch=w),
     "FISTA": lambda w: fista(lambda x: A.N(x) - AHy, prox, zero, 1.0, n_steps, watch=w),
@@ -532,14 +536,16 @@ for name, algorithm in run.items():
     ends[name] = algorithm(lambda x, i, name=name: values_of[name].append(objective(x)))
 
 # %%
-reference = fista(lambda x: A.N(x) - AHy, prox, zero, 1.0, 5000)
+reference = fista(lambda x: A.N(x) - AHy, prox, zero, 1.0, 1500)
 least = objective(reference)
 for name, x in ends.items():
     gap, apart = objective(x) / least - 1, c.metrics.nrmse(x, reference).item()
     print(f"{name:6} objective {gap:+.1e} above the least; image differs by {apart:.1e}")
     assert (apart < 0.02) == (name != "HQS")
-shown_k = [1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 400]
-gaps = {n: [torch.tensor(max(v[k - 1] / least - 1, 1e-9)).log10().item() for k in shown_k] for n, v in values_of.items()}
+shown_k = [1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200]
+gaps = {
+    n: [torch.tensor(max(v[k - 1] / least - 1, 1e-9)).log10().item() for k in shown_k] for n, v in values_of.items()
+}
 figures.lines(gaps, "log10 of iteration", "log10 of objective above the least",
               x=[torch.tensor(float(k)).log10().item() for k in shown_k])  # fmt: skip
 
@@ -558,10 +564,13 @@ figures.lines(gaps, "log10 of iteration", "log10 of objective above the least",
 x = zero
 for i in range(400):
     r = 0.1 * 2 ** (i // 40)
+    if i % 40 == 0:
+        inverted = torch.linalg.inv(gram + r * one)
     z = W.H(soft(W(x), lam / r))
-    x = torch.linalg.solve(N_big + r * torch.eye(N * N), (AHy + r * z).flatten()).reshape(1, N, N) if i % 4 == 0 else x
-print(f"HQS with growing rho differs by {c.metrics.nrmse(z, reference).item():.1e}, before {c.metrics.nrmse(ends['HQS'], reference).item():.1e}")
-assert c.metrics.nrmse(z, reference) < c.metrics.nrmse(ends["HQS"], reference)
+    x = (inverted @ (AHy + r * z).flatten()).reshape(1, N, N)
+apart = {name: c.metrics.nrmse(x, reference).item() for name, x in {"fixed": ends["HQS"], "growing": z}.items()}
+print(f"HQS differs by {apart['fixed']:.1e} with a fixed rho, by {apart['growing']:.1e} with a growing one")
+assert apart["growing"] < 0.5 * apart["fixed"]
 
 # %% [markdown]
 # ## 10. Break it
@@ -573,7 +582,9 @@ for factor in (0.25, 1, 4):
     noisy = data(t, 5, factor * sigma)
     errors = [((tikhonov(noisy, lam) - t).norm() / t.norm()).item() for lam in lams]
     kept = errors[choice["validation"]]
-    print(f"noise x {factor}: kept lambda {kept:.3f}, best lambda {min(errors):.3f}, {100 * (kept / min(errors) - 1):.0f} % lost")
+    print(
+        f"noise x {factor}: kept lambda {kept:.3f}, best lambda {min(errors):.3f}, {100 * (kept / min(errors) - 1):.0f} % lost"
+    )
     assert factor == 1 or kept > 1.03 * min(errors)
 
 # %% [markdown]
