@@ -39,7 +39,10 @@ def chosen(x: list[float], y: list[float], points: dict[str, int], x_label: str,
     picture, axis = chart(WIDTH * 0.6)
     axis.plot(x, y, color="0.6", linewidth=1.5)
     for i, (name, at) in enumerate(points.items()):
-        axis.plot(x[at], y[at], "osD^v"[i % 5], color=COLOURS[i % len(COLOURS)], markersize=8, label=name)
+        ring = dict(
+            color=COLOURS[i % len(COLOURS)], fillstyle="none", markersize=max(16 - 3 * i, 4), markeredgewidth=1.8
+        )
+        axis.plot(x[at], y[at], "osD^v"[i % 5], label=name, **ring)
     label_axes(axis, x_label, y_label)
     axis.legend(fontsize=SIZE["text"])
     picture.alt = f"{y_label} over {x_label}; " + "; ".join(
