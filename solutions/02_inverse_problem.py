@@ -188,14 +188,14 @@ image, _ = real_image(cfg.size)
 n, R = cfg.size, 2
 A_one = Sense(uniform(n, R), torch.ones(1, 1, n, n, dtype=image.dtype))
 u = torch.arange(n) / n
-spot = torch.exp(-((u - 0.42)[:, None] ** 2 + (u - 0.7) ** 2) / 2 / 0.02**2)[None] * image.abs().max() * 0.35
+spot = torch.exp(-((u - 0.42)[:, None] ** 2 + (u - 0.7) ** 2) / 2 / 0.02**2)[None] * image.abs().max() * 0.5
 invisible = spot - A_one.H(A_one(spot + 0j))  # A A^H = 1 on the measured samples, so this is the projection
 twin = image + invisible
 difference = (A_one(twin) - A_one(image)).abs().max() / A_one(image).abs().max()
 print(f"the images differ by {c.metrics.nrmse(twin, image).item():.3f} (NRMSE), their data by {difference:.1e}")
 assert difference < 1e-5 and c.metrics.nrmse(twin, image) > 0.02
 hero = {"image 1": image, "image 2": twin, "data 1 - data 2 (as image)": A_one.H(A_one(twin) - A_one(image))}
-figures.images(hero)
+figures.images(hero, window=(0, 0.4))
 
 # %% [markdown]
 # Look closely at image 2. There is a bright spot on the right, and half an image away, on the left, its counterpart
