@@ -198,8 +198,8 @@ hero = {"image 1": image, "image 2": twin, "data 1 - data 2 (as image)": A_one.H
 figures.images(hero, window=(0, 0.4))
 
 # %% [markdown]
-# Look closely at image 2. There is a bright spot on the right, and half an image away, on the left, its counterpart
-# with the opposite sign. Their sum is 0 wherever the mask looks. **No algorithm can find out which image is true.** Least squares, compressed sensing, a network with a
+# Look closely at image 2. There is a bright spot on the right, and half an image away, on the left, its counterpart of
+# opposite sign, which is harder to see. Together they are 0 wherever the mask looks. **No algorithm can find out which image is true.** Least squares, compressed sensing, a network with a
 # billion weights: they all get the same numbers. Whatever a method shows in the null space comes from its *prior*, what
 # it believes about images. If the belief is wrong, the image is wrong, sharply and without a trace in the residual. In
 # the literature on learning this is called a **hallucination** (Bhadra et al. 2021).

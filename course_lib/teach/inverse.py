@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .picture import COLOURS, SIZE, STYLES, WIDTH, Picture, chart, label_axes
+from .picture import COLOURS, STYLES, WIDTH, Picture, chart, label_axes
 
 Point = tuple[float, float]
 
@@ -39,12 +39,9 @@ def chosen(x: list[float], y: list[float], points: dict[str, int], x_label: str,
     picture, axis = chart(WIDTH * 0.6)
     axis.plot(x, y, color="0.6", linewidth=1.5)
     for i, (name, at) in enumerate(points.items()):
-        ring = dict(
-            color=COLOURS[i % len(COLOURS)], fillstyle="none", markersize=max(16 - 3 * i, 4), markeredgewidth=1.8
-        )
-        axis.plot(x[at], y[at], "osD^v"[i % 5], label=name, **ring)
+        size, colour = max(16 - 3 * i, 4), COLOURS[i % len(COLOURS)]  # rings of falling size: none hides another
+        axis.plot(x[at], y[at], "osD^v"[i % 5], color=colour, fillstyle="none", markersize=size, label=name)
     label_axes(axis, x_label, y_label)
-    axis.legend(fontsize=SIZE["text"])
     picture.alt = f"{y_label} over {x_label}; " + "; ".join(
         f"{name} at {x[at]:.3g}, {y[at]:.3g}" for name, at in points.items()
     )

@@ -49,7 +49,7 @@ def _values(image, kernel, weighted):
 
 def claim_differences_of_a_piecewise_constant_image_have_low_rank(model, sample):
     image = torch.zeros(1, 32, 32, dtype=torch.complex128)
-    image[:, 6:21, 9:25] = 1 + 1j
+    image[:, 6:21, 9:25] = torch.tensor(1 + 1j)
     weighted, plain = _values(image, 7, True), _values(image, 7, False)
     assert weighted[24] < 1e-6 * weighted[23] and plain[24] > 1e-3 * plain[0]  # two rows, two columns: 7^2 - 5^2
 
