@@ -15,6 +15,7 @@ from course_lib.ops import (
     Compose,
     FiniteDifference,
     Fourier,
+    Hankel,
     Identity,
     LinearOperator,
     Mask,
@@ -89,11 +90,18 @@ def same(shape: tuple) -> tuple:
     return shape
 
 
+def windows(lead: tuple, size: tuple) -> LinearOperator:
+    """Hankel of k-space (batch, coil, height, width); an extra axis is its coils, without one it has coil maps."""
+    hankel = Hankel((size[0], size[1]), (3, 4))
+    return hankel if len(lead) == 2 else hankel @ Coils(coil_maps(1, lead, size))
+
+
 OPERATORS: dict[str, Case] = {
     "Identity": Case(lambda lead, size: Identity(), same),
     "Fourier": Case(lambda lead, size: Fourier(), same),
     "Coils": Case(lambda lead, size: Coils(coil_maps(1, lead, size)), to_coils),
     "Mask": Case(lambda lead, size: Mask(dots(1, lead, size)[:, 0]), same),
+    "Hankel": Case(windows, lambda shape: (shape[0], (shape[-2] - 2) * (shape[-1] - 3), COILS * 12)),
     "FiniteDifference": Case(lambda lead, size: FiniteDifference(), lambda shape: (shape[0], 2, *shape[1:])),
     "Wavelet": Case(lambda lead, size: Wavelet(2), same),
     "Adjoint": Case(lambda lead, size: Fourier().H, same),

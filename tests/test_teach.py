@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from course_lib import metrics, sampling
 from course_lib.errors import CourseError, ShapeError
-from course_lib.teach import figures, picture
+from course_lib.teach import figures, inverse, picture
 from course_lib.train import Run
 
 
@@ -189,3 +189,19 @@ def test_nothing_global_changes(panels, truth):
     assert dict(matplotlib.rcParams) == before
     code = "import sys, course_lib.teach.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_paths_are_drawn_where_the_solver_went():
+    walked = [torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0])]
+    picture = inverse.paths(lambda p: p.square().sum(1), {"GD": walked}, ((-1, 2), (-1, 2)))
+    line = picture.axes[0].lines[0]
+    assert [tuple(map(float, xy)) for xy in line.get_xydata()] == [tuple(p.tolist()) for p in walked]
+    assert "GD in 2 steps" in picture.alt
+
+
+def test_chosen_points_lie_on_their_curve():
+    picture = inverse.chosen([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], {"oracle": 2, "mine": 2}, "a", "b")
+    curve, oracle, mine = picture.axes[0].lines
+    assert list(curve.get_ydata()) == [4, 5, 6] and oracle.get_xydata().tolist() == [[3, 6]]
+    assert oracle.get_markersize() > mine.get_markersize()  # so that both are seen
+    assert "oracle at 3, 6" in picture.alt

@@ -12,6 +12,8 @@ from .classic import cs_tv as cs_tv
 from .restore import unet as unet
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
+from .kspace import aloha as aloha
+from .kspace import loraks as loraks
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 # isort: on

@@ -11,6 +11,6 @@ from .read import acs, effective_acceleration, lattice, spacing
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol", "psf",
-    "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
+    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol",
+    "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
 ]  # fmt: skip
