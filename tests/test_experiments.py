@@ -1,6 +1,7 @@
 """Experiments can go either way: each is shown planted data on which its claim holds, and data on which it does not."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -10,7 +11,19 @@ from course_lib.__main__ import main
 from course_lib.data.dataset import Slice
 from course_lib.data.phantom import coil_maps, ellipses, phantom_sample
 from course_lib.errors import CourseError
-from course_lib.experiments import EXPERIMENTS, Verdict, combination, decide, parallel_imaging, report, scans, sparsity
+from course_lib.experiments import (
+    EXPERIMENTS,
+    Verdict,
+    combination,
+    decide,
+    learned,
+    parallel_imaging,
+    report,
+    scans,
+    sparsity,
+    speed,
+    tuning,
+)
 from course_lib.experiments.statistics import gini, largest, slope, spearman
 from course_lib.methods import Reconstructor, card
 from course_lib.ops import Coils, Fourier
@@ -152,6 +165,140 @@ def test_coil_by_coil_is_the_method_on_each_coil():
     x = combination.CoilByCoil(card("cs_tv").build())(batch.kspace, batch.A)
     one = samples(2)[1]
     assert torch.allclose(x[1:], combination.CoilByCoil(card("cs_tv").build())(one.kspace, one.A), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_claim_6_the_clock_decides():
+    class Slow(Reconstructor):
+        def forward(self, y, A):
+            time.sleep(0.3)
+            return A.H(y)
+
+    few = samples(2)
+    cs = {"cs_tv": lambda n: card("cs_tv").build(iterations=n)}
+    quick, slow = {"a": card("zero_filled").build()}, {"a": Slow()}
+    assert speed.slower(cs, quick, quick, few).outcome == "confirmed"
+    assert speed.slower(cs, slow, quick, few).outcome == "refuted"
+    assert (
+        speed.slower(cs, {"a": quick["a"], "b": Slow()}, quick, few).outcome == "refuted"
+    )  # the slower network counts
+
+
+def test_claim_6_operators_are_counted():
+    sample = phantom_sample(SIZE, SIZE)
+    assert speed.applied(card("zero_filled").build(), sample) == 1
+    assert speed.applied(card("cs_wavelet").build(iterations=7), sample) == 8
+    assert speed.applied(card("sense_cg").build(iterations=7), sample) == 8
+    A = speed.Counted(sample.A)
+    assert torch.equal(A.N(A.H(A(sample.image))), sample.A.N(sample.A.H(sample.A(sample.image)))) and A.count == 3
+
+
+def test_claim_6_enough_is_where_the_quality_stays():
+    class Planted(Reconstructor):
+        def __init__(self, n):
+            super().__init__()
+            self.error = 0.01 if n in (8, 30) or n >= 50 else 0.1
+
+        def forward(self, y, A):
+            return sample.image * (1 + self.error)
+
+    sample = phantom_sample(SIZE, SIZE)
+    assert speed.iterations(Planted, sample) == 50  # it was as good before, but did not stay so
+
+
+def test_claim_7_what_is_flatter_is_found_when_psnr_is_equal():
+    class Rough(Reconstructor):
+        def forward(self, y, A):
+            rough = 0.05 * (torch.arange(SIZE * SIZE).reshape(1, SIZE, SIZE) % 2 * 2 - 1)
+            return here.image + rough * (here.image.abs() > 0) * torch.sgn(here.image)
+
+    class Smooth(Reconstructor):
+        def forward(self, y, A):
+            return here.image * 1.05
+
+    here = phantom_sample(SIZE, SIZE)
+    few = [here] * 3
+    match = Worse(0.0)
+    verdict = learned.flatter(Smooth(), Smooth(), match, few)
+    assert verdict.outcome == "refuted"
+    assert learned.flatter(Smooth(), match, match, few).outcome == "not decided"  # PSNR differs
+    assert "not equal" in learned.flatter(Smooth(), match, match, few).remark
+    near = Level(here, Smooth(), Rough())
+    assert learned.flatter(Smooth(), near, match, few).outcome == "confirmed"
+    assert learned.flatter(near, Smooth(), match, few).outcome == "refuted"
+
+
+class Level(Reconstructor):
+    """The second method, its error scaled so that its PSNR is that of the first."""
+
+    def __init__(self, sample, first, second):
+        super().__init__()
+        y, A, truth = sample.kspace, sample.A, sample.image
+        error = second(y, A).abs() - truth.abs()
+        size = (first(y, A).abs() - truth.abs()).norm() / error.norm()
+        self.x = (truth.abs() + size * error) * torch.sgn(truth)
+
+    def forward(self, y, A):
+        return self.x
+
+
+def test_claim_7_kurtosis_of_few_jumps_is_large():
+    rng = torch.Generator().manual_seed(0)
+    noise = 5 + torch.randn(1, 64, 64, generator=rng)
+    steps = 5 + (torch.arange(64) > 32).float().expand(1, 64, 64)
+    assert learned.kurtosis(noise, noise) == pytest.approx(3, abs=0.3)
+    assert learned.kurtosis(steps, steps) > 20
+
+
+def test_claim_8_one_lambda_is_enough_when_all_images_agree():
+    where = torch.arange(7.0)
+    alike = 30 - (where - 3).square().expand(4, 5, 7)
+    patients = 30 - (where - torch.tensor([1.0, 2, 3, 4, 5])[:, None]).square().expand(4, 5, 7)
+    applications = 30 - (where - torch.tensor([1.0, 3, 5, 5])[:, None, None]).square().expand(4, 5, 7)
+    assert tuning.one_for_all(alike).outcome == "refuted"
+    assert tuning.one_for_all(patients).outcome == "confirmed"
+    verdict = tuning.one_for_all(applications)
+    assert verdict.outcome == "confirmed" and "leaves +0.00" in verdict.remark  # nothing is left to the patient
+
+
+def test_claim_9_a_worse_network_is_refuted():
+    few, good, bad = samples(), card("cs_tv").build(), card("zero_filled").build()
+    groups = {"test": few, "real scan": few}
+    assert learned.learned_better(good, (bad, Worse()), bad, groups).outcome == "confirmed"
+    assert learned.learned_better(bad, (Worse(), good), good, groups).outcome == "refuted"
+
+
+def test_a_denoiser_that_finds_nothing_leaves_gradient_descent():
+    sample = phantom_sample(SIZE, SIZE)
+    plug = learned.PlugAndPlay(iterations=3)
+    x = AHy = sample.A.H(sample.kspace)
+    for _ in range(3):
+        x = x - (sample.A.N(x) - AHy)
+    with torch.no_grad():
+        assert torch.allclose(plug(sample.kspace, sample.A), x, atol=1e-6)  # its last layer starts at zero
+        plug.f.forward = lambda v: v
+        assert torch.allclose(plug(sample.kspace, sample.A), 0.5 * step_of(plug, sample), atol=1e-6)
+
+
+def step_of(plug, sample):
+    """x - A^H (A x - y) at the iterate before the last, when half of everything is taken for noise."""
+    x = AHy = sample.A.H(sample.kspace)
+    for _ in range(plug.iterations - 1):
+        x = 0.5 * (x - (sample.A.N(x) - AHy))
+    return x - (sample.A.N(x) - AHy)
+
+
+def test_the_denoiser_learns_to_find_noise():
+    sample = phantom_sample(SIZE, SIZE)
+    plug = learned.PlugAndPlay(width=8, depth=3)
+    optimiser = torch.optim.Adam(plug.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        optimiser.zero_grad()
+        losses.append(plug.loss(sample))
+        losses[-1].backward()
+        optimiser.step()
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
 def test_more_noise_is_as_much_as_asked_for():

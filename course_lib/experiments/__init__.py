@@ -7,6 +7,9 @@ from .base import EXPERIMENTS, Experiment, Verdict, decide, experiment
 from . import parallel_imaging as parallel_imaging
 from . import sparsity as sparsity
 from . import combination as combination
+from . import speed as speed
+from . import tuning as tuning
+from . import learned as learned
 # isort: on
 
 
