@@ -57,7 +57,8 @@ def centre(x: Tensor) -> Tensor:
 
 def needed(slices: Sequence[Slice], validation: Sequence[Slice]) -> str:
     """Does compressed sensing gain less where the wavelets are less sparse? The control has its pixels shuffled."""
-    mask = poisson(tuple(slices[0].kspace.shape[-2:]), ACCELERATION, calibration=8)
+    height, width = slices[0].kspace.shape[-2:]
+    mask = poisson((height, width), ACCELERATION, calibration=8)
     method = scans.tuned("cs_wavelet", [scans.one_coil(s, mask) for s in validation])
     gains = []
     for group in (slices, [shuffled(s, seed) for seed, s in enumerate(slices)]):
