@@ -187,9 +187,7 @@ for name, p in points.items():
     lobes[name] = away.max().item()
     print(f"{name:14} highest side lobe away from the peak: {lobes[name]:.2f}")
 assert lobes["Poisson disc"] < lobes["regular"]
-figures.heat(
-    {name: p[None].clamp_min(1e-3).log10() + 3 for name, p in points.items()}, "decades above 0.001", window=(0, 3)
-)
+figures.kspace({name: p[None, None] for name, p in points.items()}).saying("Point spread functions, not k-space.")
 
 # %% [markdown]
 # Regular lines put echoes at a few places, each a good part of the peak: aliasing that looks like the image itself.
@@ -390,13 +388,13 @@ for name, lam in tuned.items():
     print(f"{name}: lambda = {lam:.2g}, tuned on {len(validation)} validation slices")
 
 # %%
-few = [test[i] for i in torch.linspace(0, len(test) - 1, min(4, len(test))).long().tolist()]
+few = [test[i] for i in torch.linspace(0, len(test) - 1, cfg.validation).long().tolist()]
 around = lambdas[1:8]
 table = torch.stack([c.evaluate(c.build("cs_tv", lam=lam), few).values["psnr"] for lam in around], 1)  # (slice, lambda)
 lost = table.amax(1) - table[:, around.index(min(around, key=lambda lam: abs(lam - tuned["cs_tv"])))]
 print("best lambda of each slice:", ", ".join(f"{around[i]:.2g}" for i in table.argmax(1).tolist()))
 print(f"the tuned lambda loses {lost.mean():.2f} dB on average, at most {lost.max():.2f} dB, against the oracle")
-assert (lost >= 0).all() and (table.amax(1) - table.amin(1)).min() > 0.5  # and it does matter
+assert lost.mean() < 0.5 < (table.amax(1) - table.amin(1)).min()  # little, though lambda matters
 curves = {f"slice {i + 1}": row.tolist() for i, row in enumerate(table)}
 figures.lines(curves, "lambda = 10^x", "PSNR (dB)", x=[torch.tensor(lam).log10().item() for lam in around])
 
@@ -413,10 +411,9 @@ figures.lines(curves, "lambda = 10^x", "PSNR (dB)", x=[torch.tensor(lam).log10()
 # ### Exercise 2, solution
 
 # %%
-ssim = torch.stack([c.evaluate(c.build("cs_tv", lam=lam), validation[:2]).values["ssim"] for lam in around], 1)
-nrmse = torch.stack([c.evaluate(c.build("cs_tv", lam=lam), validation[:2]).values["nrmse"] for lam in around], 1)
-print(f"best by SSIM {around[ssim.mean(0).argmax()]:.2g}, by NRMSE {around[nrmse.mean(0).argmin()]:.2g}")
-assert abs(int(ssim.mean(0).argmax()) - int(nrmse.mean(0).argmin())) <= 3
+found = [c.evaluate(c.build("cs_tv", lam=lam), validation[:2]) for lam in around]
+by_ssim, by_nrmse = max(found, key=lambda s: s.mean("ssim")), min(found, key=lambda s: s.mean("nrmse"))
+print(f"best by SSIM {around[found.index(by_ssim)]:.2g}, by NRMSE {around[found.index(by_nrmse)]:.2g}")
 
 # %% [markdown]
 # The two need not agree, since SSIM weighs a dark background as much as the brain. A number that is tuned carries the
@@ -504,15 +501,14 @@ def flat_share(x, truth):
 shares = {}
 for name in ("cs_tv", "cs_wavelet"):
     shares[name] = []
-    for lam in around:
+    for lam in around[::2]:
         x = c.build(name, lam=lam)(sample.kspace, sample.A)
         shares[name].append(flat_share(x, sample.image))
-shares["truth"] = [flat_share(sample.image, sample.image)] * len(around)
+shares["truth"] = [flat_share(sample.image, sample.image)] * len(around[::2])
 print({name: round(values[-1], 2) for name, values in shares.items()})
 assert shares["cs_tv"][-1] > shares["truth"][0] and shares["cs_tv"][-1] > shares["cs_tv"][0]
-figures.lines(
-    shares, "lambda = 10^x", "share of flat pixels in the head", x=[torch.tensor(lam).log10().item() for lam in around]
-)
+powers = [torch.tensor(lam).log10().item() for lam in around[::2]]
+figures.lines(shares, "lambda = 10^x", "share of flat pixels in the head", x=powers)
 
 # %% [markdown]
 # The blocks are no property of compressed sensing as such. They come with $\lambda$, and with the prior: a prior that
@@ -527,18 +523,29 @@ figures.lines(
 
 # %%
 whole = test.prepared(len(test) // 2)
-uniform = protocol(R, rule=equispaced)
+noisy = noisier(whole, 3).kspace
+
+
+def drawn(acceleration):
+    """Of twenty random masks the one whose effective acceleration is nearest to what was asked for."""
+    masks = [protocol(acceleration)(size, seed) for seed in range(20)]
+    return min(masks, key=lambda mask: abs(effective_acceleration(mask) - acceleration))
+
+
 cases = {
-    "as tuned": undersample(whole.kspace, whole.maps, protocol(R)(size, 1), whole.image),
-    "R = 8": undersample(whole.kspace, whole.maps, protocol(8)(size, 1), whole.image),
-    "3 times the noise": undersample(noisier(whole, 3).kspace, whole.maps, protocol(R)(size, 1), whole.image),
-    "regular lines": undersample(whole.kspace, whole.maps, uniform(size, 1), whole.image),
+    "as tuned": undersample(whole.kspace, whole.maps, drawn(R), whole.image),
+    "R = 8": undersample(whole.kspace, whole.maps, drawn(8), whole.image),
+    "3 times the noise": undersample(noisy, whole.maps, drawn(R), whole.image),
+    "regular lines": undersample(whole.kspace, whole.maps, protocol(R, rule=equispaced)(size, 1), whole.image),
 }
+
+# %%
+grid = [tuned["cs_tv"] * factor for factor in (0.2, 0.5, 1, 2, 5, 10)]
 print(f"{'PSNR (dB)':20}{'effective R':>12}" + "".join(f"{name:>13}" for name in methods) + f"{'TV, oracle':>13}")
 broken = {}
 for case, s in cases.items():
     row = [c.metrics.psnr(m(s.kspace, s.A), s.image).item() for m in methods.values()]
-    oracle = max(c.metrics.psnr(c.build("cs_tv", lam=lam)(s.kspace, s.A), s.image).item() for lam in around)
+    oracle = max(c.metrics.psnr(c.build("cs_tv", lam=lam)(s.kspace, s.A), s.image).item() for lam in grid)
     broken[case] = dict(zip(methods, row)) | {"oracle": oracle}
     numbers = "".join(f"{n:13.2f}" for n in (*row, oracle))
     print(f"{case:20}{effective_acceleration(s.mask):12.2f}{numbers}")
@@ -574,21 +581,18 @@ figures.images(shown, cases["as tuned"].image * (truth.norm() / cases["as tuned"
 
 # %%
 rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-bright = whole.image.abs() * (head(whole.image) > 0)
-disc = ((rows - size // 2) ** 2 + (columns - int(0.6 * size)) ** 2 <= 4).float()[None]
+disc = ((rows - size // 2) ** 2 + (columns - int(0.6 * size)) ** 2 <= 4)[None]
 lesion = 0.1 * disc * whole.image
-full = Sense(torch.ones(1, 1, 1, size), whole.maps)
-with_lesion = undersample(whole.kspace + full(lesion), whole.maps, protocol(2)(size, 1), whole.image + lesion)
+changed = whole.kspace + Sense(torch.ones(1, 1, 1, size), whole.maps)(lesion)
 survives = {"cs_tv": [], "sense_cg": []}
 for acceleration in (2, 4, 8):
-    mask = protocol(acceleration)(size, 1)
-    for name in survives:
-        pair = []
-        for k, image in ((whole.kspace, whole.image), (whole.kspace + full(lesion), whole.image + lesion)):
-            one = undersample(k, whole.maps, mask, image)
-            pair.append(methods[name](one.kspace, one.A).abs() * (image.abs().norm() / one.image.abs().norm()))
-        change = ((pair[1] - pair[0]) * disc).sum() / (lesion.abs() * disc).sum()
-        survives[name].append(change.item())
+    for name, found in survives.items():
+        without, with_lesion = (
+            (undersample(k, whole.maps, drawn(acceleration), whole.image + extra), whole.image + extra)
+            for k, extra in ((whole.kspace, 0 * lesion), (changed, lesion))
+        )
+        shown = [methods[name](s.kspace, s.A).abs() * (x.norm() / s.image.norm()) for s, x in (without, with_lesion)]
+        found.append((((shown[1] - shown[0]) * disc).sum() / lesion.abs().sum()).item())
 figures.lines(survives, "acceleration", "part of the contrast that survives", x=[2, 4, 8])
 
 # %% [markdown]
