@@ -171,7 +171,9 @@ def test_coil_by_coil_is_the_method_on_each_coil():
 def test_claim_6_the_clock_decides():
     class Slow(Reconstructor):
         def forward(self, y, A):
-            time.sleep(0.3)
+            end = time.process_time() + 2
+            while time.process_time() < end:
+                pass
             return A.H(y)
 
     few = samples(2)

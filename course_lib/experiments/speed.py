@@ -101,7 +101,10 @@ def iterations(build: Build, sample: Sample) -> int:
 
 
 def times(methods: Sequence[Reconstructor], samples: Sequence[Sample]) -> Tensor:
-    """Seconds of each method on its sample, the median of REPEATS after one run to warm up."""
+    """CPU seconds of each method on its sample, the median of REPEATS after one run to warm up.
+
+    On one thread this is the time of a free machine, also when others work on it.
+    """
     found = []
     for method, s in zip(methods, samples):
         with torch.no_grad():
@@ -111,9 +114,9 @@ def times(methods: Sequence[Reconstructor], samples: Sequence[Sample]) -> Tensor
 
 
 def _seconds(method: Reconstructor, s: Sample) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     method(s.kspace, s.A)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def applied(method: Reconstructor, s: Sample) -> int:
