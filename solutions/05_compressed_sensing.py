@@ -142,9 +142,9 @@ share = torch.linspace(0, 50, 40).tolist()
 figures.lines(missing, "kept, percent of the coefficients", "relative error", x=share)
 
 # %% [markdown]
-# A tenth of the wavelets holds the image to a few percent. A tenth of the pixels does not. Shuffle the pixels and the
-# wavelets lose their power, though the *list* of pixels is the same: sparsity is about *neighbours*, and neighbours are
-# alike. Keep a tenth and look:
+# A tenth of the wavelets nearly holds the image. A tenth of the pixels does not. Shuffle the pixels inside the head and
+# the error of the wavelets is several times as large, though the *list* of pixels is the same: sparsity is about
+# *neighbours*, and neighbours are alike. Keep a tenth and look:
 
 
 # %%
@@ -187,11 +187,16 @@ for name, p in points.items():
     lobes[name] = away.max().item()
     print(f"{name:14} highest side lobe away from the peak: {lobes[name]:.2f}")
 assert lobes["Poisson disc"] < lobes["regular"]
-figures.kspace({name: p[None, None] for name, p in points.items()}).saying("Point spread functions, not k-space.")
+offset = [float(i - row) for i in range(size)]
+profiles = {name: p[row].tolist() for name, p in points.items() if name != "radial"}
+figures.lines(profiles, "pixels from the point", "PSF along the width", x=offset).saying(
+    "Echoes, a ragged floor, nearly nothing."
+)
 
 # %% [markdown]
 # Regular lines put echoes at a few places, each a good part of the peak: aliasing that looks like the image itself.
-# Random lines spread the echoes along one axis. Scattered points spread them over the plane, so each is small. The
+# Random lines spread the echoes along one axis. Scattered points spread them over the plane, of which the curve shows
+# one row, so each is small. The
 # energy of the echoes is the same: what changes is whether they *add up* to something that looks like an image. Theory
 # calls this **incoherence**. Here "small echoes" means: a large wavelet coefficient of the image stands out above the
 # veil, and a threshold can pick it.
@@ -287,7 +292,7 @@ def my_fista(s, lam, iterations, watch):
 
 
 # %%
-s, lam = scans["Poisson disc"], 0.01
+s, lam = scans["Poisson disc"], 0.03
 costs = {"ISTA": [], "FISTA": []}
 slow = ista(s, lam, 60, lambda x: costs["ISTA"].append(objective(x, s, lam)))
 mine = my_fista(s, lam, 60, lambda x: costs["FISTA"].append(objective(x, s, lam)))
@@ -301,7 +306,7 @@ figures.lines(above, "iteration", "cost above FISTA's lowest (relative)")
 
 # %%
 figures.images({"zero-filled": AHy, "ISTA, 60": slow, "FISTA, 60": mine}, s.image, error_limit=0.3).saying(
-    "The veil is gone after FISTA."
+    "The veil gets thinner from left to right."
 )
 
 # %% [markdown]
@@ -340,12 +345,12 @@ for name, lam in {"cs_tv": 0.002, "cs_wavelet": 0.002}.items():
     final = runs[name][-1]
     enough = next(n for n, e in zip(counts, runs[name]) if e < 1.02 * final)
     print(f"{name}: NRMSE {runs[name][2]:.3f} after 4 iterations, {final:.3f} after 128; within 2 % from {enough} on")
-assert runs["cs_tv"][2] > 1.1 * runs["cs_tv"][-1]
+assert runs["cs_tv"][2] > 1.3 * runs["cs_tv"][-1]
 figures.lines(runs, "iterations", "NRMSE", x=counts)
 
 # %% [markdown]
-# Stopped after a handful of steps TV is no better than the veil it started from. Published comparisons exist in which
-# "TV" is just that. Whenever a network beats a classical method, ask two questions: was $\lambda$ tuned, and did it
+# Stopped after a handful of steps, both are far from what they can do, and TV shows no lead over wavelets. A comparison
+# with such a "TV" says nothing about TV. Whenever a network beats a classical method, ask two questions: was $\lambda$ tuned, and did it
 # converge? The library's default is 80 iterations.
 
 # %% [markdown]
@@ -394,14 +399,15 @@ table = torch.stack([c.evaluate(c.build("cs_tv", lam=lam), few).values["psnr"] f
 lost = table.amax(1) - table[:, around.index(min(around, key=lambda lam: abs(lam - tuned["cs_tv"])))]
 print("best lambda of each slice:", ", ".join(f"{around[i]:.2g}" for i in table.argmax(1).tolist()))
 print(f"the tuned lambda loses {lost.mean():.2f} dB on average, at most {lost.max():.2f} dB, against the oracle")
-assert lost.mean() < 0.5 < (table.amax(1) - table.amin(1)).min()  # little, though lambda matters
+assert lost.mean() < 0.8 < (table.amax(1) - table.amin(1)).min()  # little, though lambda matters
 curves = {f"slice {i + 1}": row.tolist() for i, row in enumerate(table)}
 figures.lines(curves, "lambda = 10^x", "PSNR (dB)", x=[torch.tensor(lam).log10().item() for lam in around])
 
 # %% [markdown]
-# Around its best value each curve is flat: on slices of one application the tuned $\lambda$ loses little. Change the
-# *application*, the noise or $R$, and the top of the curve moves. Claim 8 of `docs/verdicts.md` measures both; section
-# 11 shows one such change.
+# Around its best value each curve is flat, so an honest $\lambda$, tuned on other people and other anatomies, costs only
+# some tenths of a decibel. That is little against what the method gains, and not nothing: published differences between
+# methods are often as small. Change the *application*, the noise or $R$, and the top of the curve moves. Claim 8 of
+# `docs/verdicts.md` measures both; section 11 shows one such change.
 #
 # ### Exercise 2 (stretch, 15 minutes)
 #
@@ -412,8 +418,9 @@ figures.lines(curves, "lambda = 10^x", "PSNR (dB)", x=[torch.tensor(lam).log10()
 
 # %%
 found = [c.evaluate(c.build("cs_tv", lam=lam), validation[:2]) for lam in around]
-by_ssim, by_nrmse = max(found, key=lambda s: s.mean("ssim")), min(found, key=lambda s: s.mean("nrmse"))
-print(f"best by SSIM {around[found.index(by_ssim)]:.2g}, by NRMSE {around[found.index(by_nrmse)]:.2g}")
+by_ssim = max(range(len(around)), key=lambda i: found[i].mean("ssim"))
+by_nrmse = min(range(len(around)), key=lambda i: found[i].mean("nrmse"))
+print(f"best by SSIM {around[by_ssim]:.2g}, by NRMSE {around[by_nrmse]:.2g}")
 
 # %% [markdown]
 # The two need not agree, since SSIM weighs a dark background as much as the brain. A number that is tuned carries the
@@ -558,9 +565,29 @@ figures.images(shown, cases["as tuned"].image * (truth.norm() / cases["as tuned"
 
 # %% [markdown]
 # At $R = 8$ detail is lost, and nothing in the image says so: it is smooth and plausible. With three times the noise the
-# tuned $\lambda$ is too small, and the oracle column shows what tuning again would bring. And **regular lines**? With many
-# coils they need not be worse: coils undo regular folding best, as chapter 03 showed. "Incoherent sampling" is what
-# compressed sensing wants; parallel imaging wants the opposite. Compare the rows above before you believe either.
+# tuned $\lambda$ is too small, and the oracle column shows what tuning again would bring.
+#
+# **Regular lines** were meant to break it. They did the opposite. One slice proves nothing, so here are several, with as
+# many lines in both masks:
+
+# %%
+difference = []
+for i in torch.linspace(0, len(test) - 1, cfg.validation + 2).long().tolist():
+    whole = test.prepared(i)
+    pair = [undersample(whole.kspace, whole.maps, RULES[name](size, i), whole.image) for name in ("regular", "random")]
+    regular, random = (c.metrics.psnr(methods["cs_tv"](s.kspace, s.A), s.image).item() for s in pair)
+    difference.append(regular - random)
+gain = c.scores.bootstrap(torch.tensor(difference))
+print(
+    f"{whole.maps.shape[1]} coils, TV: regular minus random lines {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}]"
+)
+assert gain.low > 0
+
+# %% [markdown]
+# "Compressed sensing needs incoherent sampling" is true for one coil. With many coils, lines and $R = 4$, the coils
+# unfold what is regular, and a random mask has gaps that no coil can bridge. The prior then only has to deal with noise.
+# Whoever takes the sentence for a law accelerates worse than necessary. Scattered points, random *and* without gaps,
+# serve both, which is what the Poisson disc was made for.
 
 # %% [markdown]
 # ## What the number hides
@@ -647,7 +674,8 @@ print(f"Claim 3, images are not sparse but their wavelet coefficients are.\n{ver
 # ## Wrap-up
 #
 # - You **measured** sparsity: in the transform, not in the pixels, and only because neighbours are alike.
-# - You **chose** a mask by its side lobes; scattering over two axes is worth far more than over one.
+# - You **chose** a mask by its side lobes; scattering over two axes is worth far more than over one, and with many coils
+#   regular lines beat random ones.
 # - You **derived** soft thresholding and **built** FISTA in ten lines.
 # - You **told** unconverged from bad.
 # - You **tuned** $\lambda$ on validation data; an oracle would gain little within an application, more across.
