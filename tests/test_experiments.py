@@ -54,6 +54,7 @@ def planted(maps, seed=0, image=None):
     [
         (0.1, 0.3, 0.0, "confirmed"),
         (0.1, 0.3, 0.2, "not decided"),
+        (0.1, 0.9, 0.2, "not decided"),  # the whole interval counts, not its middle
         (0.21, 0.3, 0.2, "confirmed"),
         (-0.3, -0.1, 0.0, "refuted"),
         (-0.3, 0.1, 0.0, "not decided"),
