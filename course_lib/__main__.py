@@ -1,4 +1,7 @@
-"""The command line: python -m course_lib start | doctor | prepare | train | evaluate | check | show | reconstruct."""
+"""The command line: python -m course_lib COMMAND.
+
+start | doctor | prepare | train | evaluate | check | experiments | show | reconstruct.
+"""
 
 import argparse
 import json
@@ -16,7 +19,7 @@ Commands = argparse._SubParsersAction
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__)
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-    for add_command in (_start, _doctor, _prepare, _train, _evaluate, _check, _show, _reconstruct):
+    for add_command in (_start, _doctor, _prepare, _train, _evaluate, _check, _experiments, _show, _reconstruct):
         add_command(sub)
     for command in sub.choices.values():
         command.add_argument("--profile", help="ci, cpu or gpu; COURSE_PROFILE or the machine decides when not given")
@@ -74,6 +77,13 @@ def _check(sub: Commands) -> None:
     add = sub.add_parser("check", help="contract and claims of one method, or of all")
     add.set_defaults(run=lambda a: commands.check_methods(a.method))
     add.add_argument("method", nargs="?")
+
+
+def _experiments(sub: Commands) -> None:
+    add = sub.add_parser("experiments", help="the review's claims: measure, and give a verdict on each")
+    add.set_defaults(run=lambda a: commands.experiments(a.number, a.profile, a.output))
+    add.add_argument("number", type=int, nargs="*", help="claims to test; all when not given")
+    add.add_argument("-o", "--output", type=Path, help="write a Markdown table there")
 
 
 def _show(sub: Commands) -> None:

@@ -91,6 +91,20 @@ def check_methods(method: str | None) -> dict:
     return {"results": [vars(r) for r in results], "ok": all(r.holds for r in results)}
 
 
+def experiments(numbers: list[int], name: str | None, output: Path | None) -> dict:
+    """Verdicts on the review's claims, measured now; `output` writes them as a table."""
+    from .experiments import report  # only this command needs the experiments
+
+    where, answers = profile(name), []
+    for answer in report.answers(numbers, where):
+        print(report.lines(answer), flush=True)
+        answers.append(answer)
+    if output is not None:
+        with data.whole(output) as path:
+            path.write_text(report.markdown(answers, where.name), "utf-8")
+    return {"profile": where.name, "verdicts": [a.facts() for a in answers]}
+
+
 def show_method(method: str) -> dict:
     """Equation, card, source and claims."""
     text = show(method)

@@ -4,6 +4,12 @@ from ..profiles import profile
 from .base import EXPERIMENTS, Experiment, Verdict, decide, experiment
 
 # isort: off
+from . import parallel_imaging as parallel_imaging
+from . import sparsity as sparsity
+from . import combination as combination
+from . import speed as speed
+from . import tuning as tuning
+from . import learned as learned
 # isort: on
 
 
