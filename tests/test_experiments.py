@@ -182,9 +182,8 @@ def test_claim_6_the_clock_decides():
     quick, slow = {"a": card("zero_filled").build()}, {"a": Slow()}
     assert speed.slower(cs, quick, quick, few).outcome == "confirmed"
     assert speed.slower(cs, slow, quick, few).outcome == "refuted"
-    assert (
-        speed.slower(cs, {"a": quick["a"], "b": Slow()}, quick, few).outcome == "refuted"
-    )  # the slower network counts
+    both, light = {"a": quick["a"], "b": Slow()}, {"a": quick["a"], "b": quick["a"]}
+    assert speed.slower(cs, both, light, few).outcome == "refuted"  # the slower network counts
 
 
 def test_claim_6_operators_are_counted():

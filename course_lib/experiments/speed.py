@@ -12,7 +12,7 @@ from ..data.sample import Sample
 from ..evaluate import tune
 from ..methods.base import Reconstructor, card
 from ..metrics import psnr
-from ..ops.linear import LinearOperator
+from ..ops.sense import Sense
 from ..profiles import Profile
 from ..scores import bootstrap
 from . import scans
@@ -25,23 +25,30 @@ REPEATS = 3
 Build = Callable[[int], Reconstructor]  # iterations -> method
 
 
-class Counted(LinearOperator):
-    """An operator that counts how often it is applied, forward and back alike; A^H A counts once."""
+class Counted(Sense):
+    """A forward model that counts how often it is applied, forward and back alike; A^H A counts once."""
 
-    def __init__(self, A: LinearOperator):
-        self.A, self.count = A, 0
+    calls: list[str]
+
+    def __init__(self, A: Sense):
+        super().__init__(A.mask, A.maps)
+        object.__setattr__(self, "calls", [])  # operators are values: nothing else of them changes
+
+    @property
+    def count(self) -> int:
+        return len(self.calls)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.count += 1
-        return self.A.forward(x)
+        self.calls.append("A")
+        return super().forward(x)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        self.count += 1
-        return self.A.adjoint(y)
+        self.calls.append("A^H")
+        return super().adjoint(y)
 
     def normal(self, x: Tensor) -> Tensor:
-        self.count += 1
-        return self.A.normal(x)
+        self.calls.append("A^H A")
+        return super().normal(x)
 
 
 @experiment(6, "1.1", "Compressed sensing takes too long: networks are faster.")
