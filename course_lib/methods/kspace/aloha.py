@@ -10,11 +10,12 @@ x = S_c^H F^H k: the coil maps only combine the completed coils
 import torch
 
 from ...ops.hankel import Hankel
-from ...ops.sense import Coils, Fourier, Sense
+from ...ops.linear import LinearOperator
+from ...ops.sense import Coils, Fourier
 from ...shapes import Image, KSpace
 from ...solve import cg
 from ...solve.aloha import WeightedHankel, aloha, derivatives
-from ..base import Reconstructor, method
+from ..base import Reconstructor, cartesian, method
 
 
 @method(
@@ -34,10 +35,10 @@ class ALOHA(Reconstructor):
         super().__init__()
         self.share, self.mu, self.kernel, self.iterations = share, mu, kernel, iterations
 
-    def forward(self, y: KSpace, A: Sense) -> Image:
+    def forward(self, y: KSpace, A: LinearOperator) -> Image:
         rank = max(1, round(self.share * y.shape[1] * self.kernel**2))
-        k = aloha(y, A.mask, rank, self.mu, self.kernel, self.iterations)
-        return (Fourier() @ Coils(A.maps)).H(k)
+        k = aloha(y, cartesian(A).mask, rank, self.mu, self.kernel, self.iterations)
+        return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
 def _values(image, kernel, weighted):

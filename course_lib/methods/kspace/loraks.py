@@ -9,11 +9,12 @@ x = S_c^H F^H k: the coil maps only combine the completed coils
 
 import torch
 
-from ...ops.sense import Coils, Fourier, Sense
+from ...ops.linear import LinearOperator
+from ...ops.sense import Coils, Fourier
 from ...shapes import Image, KSpace
 from ...solve import cg
 from ...solve.loraks import Neighbourhoods, loraks
-from ..base import Reconstructor, method
+from ..base import Reconstructor, cartesian, method
 
 
 @method(
@@ -32,10 +33,10 @@ class LORAKS(Reconstructor):
         super().__init__()
         self.share, self.lam, self.radius, self.iterations = share, lam, radius, iterations
 
-    def forward(self, y: KSpace, A: Sense) -> Image:
+    def forward(self, y: KSpace, A: LinearOperator) -> Image:
         rank = max(1, round(self.share * Neighbourhoods(y, self.radius, phase=True).unknowns))
-        k = loraks(y, A.mask, rank, self.lam, self.radius, iterations=self.iterations)
-        return (Fourier() @ Coils(A.maps)).H(k)
+        k = loraks(y, cartesian(A).mask, rank, self.lam, self.radius, iterations=self.iterations)
+        return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
 def _lost(k, phase, rank):
