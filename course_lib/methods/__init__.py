@@ -7,6 +7,7 @@ from .classic import zero_filled as zero_filled
 from .classic import sense_cg as sense_cg
 from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv
+from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
