@@ -4,6 +4,8 @@ from ..profiles import profile
 from .base import EXPERIMENTS, Experiment, Verdict, decide, experiment
 
 # isort: off
+from . import shift as shift
+from . import activations as activations
 # isort: on
 
 
