@@ -43,7 +43,7 @@ from itertools import islice
 
 import torch
 from torch import nn
-from torch.nn.functional import conv2d, unfold
+from torch.nn.functional import conv2d, mse_loss, unfold
 
 import course_lib as c
 from course_lib.blocks import ConvGRU, as_complex, as_real
@@ -137,7 +137,7 @@ middle = c.data.slices("val", protocol(R), strip=where.strip)
 x_val, truth_val = pairs(middle, range(len(middle)))
 assert torch.equal(as_complex(as_real(zero_filled)), zero_filled)
 print(f"training images {tuple(x.shape)}, validation images {tuple(x_val.shape)}")
-base = c.losses.mse(x, truth).item()
+base = mse_loss(x, truth).item()
 print(f"mean squared error of the zero-filled images: {base:.4f}. Every loss below is compared with this number.")
 
 # %% [markdown]
@@ -167,7 +167,7 @@ P = patches(x).transpose(1, 2).flatten(0, 1)  # (all pixels, 162)
 T = truth.flatten(2).transpose(1, 2).flatten(0, 1)  # (all pixels, 2)
 W = torch.linalg.lstsq(P, T).solution.T  # (2, 162)
 neuron = (W @ patches(x_val)).unflatten(-1, x_val.shape[-2:])
-before, after = (c.losses.mse(z, truth_val).item() for z in (x_val, neuron))
+before, after = (mse_loss(z, truth_val).item() for z in (x_val, neuron))
 print(f"validation error: zero-filled {before:.4f}, the best linear neuron {after:.4f}")
 
 # %% [markdown]
@@ -345,7 +345,7 @@ def adam(theta, g, memory, lr, t, beta1=0.9, beta2=0.999):
     theta.sub_(lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + 1e-8))
 
 
-def fit(net, x, truth, lr=3e-3, steps=cfg.steps, loss=c.losses.mse, rule=adam, watch=None):
+def fit(net, x, truth, lr=3e-3, steps=cfg.steps, loss=mse_loss, rule=adam, watch=None):
     """Train on one random image a step; returns the losses, and what `watch` says every tenth step."""
     parameters, losses, seen = list(net.parameters()), [], []
     memory = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
@@ -371,7 +371,7 @@ fit(mine, x[:1], truth[:1], steps=20)
 optimiser = torch.optim.Adam(theirs.parameters(), lr=3e-3)
 for _ in range(20):
     optimiser.zero_grad()
-    c.losses.mse(theirs(x[:1]), truth[:1]).backward()
+    mse_loss(theirs(x[:1]), truth[:1]).backward()
     optimiser.step()
 gap = max((a - b).abs().max().item() for a, b in zip(mine.parameters(), theirs.parameters()))
 print(f"after 20 steps the weights differ by at most {gap:.0e}")
@@ -406,7 +406,7 @@ for name, rule, lr in (("SGD", sgd, 0.1), ("Adam", adam, 3e-3)):
     gate[name], _ = fit(net, x[one : one + 1], truth[one : one + 1], lr, steps=2 * cfg.steps, rule=rule)
     print(f"{name}: loss {gate[name][0]:.4f} -> {gate[name][-1]:.4f}, {gate[name][0] / gate[name][-1]:.0f} times lower")
 assert gate["Adam"][0] > 10 * gate["Adam"][-1]
-here = c.losses.mse(x[one], truth[one]).item()
+here = mse_loss(x[one], truth[one]).item()
 training.losses(gate, "step", "loss on one slice", levels={"zero-filled": here})
 
 # %% [markdown]
@@ -430,7 +430,7 @@ for name, few in {"2 slices": (0, len(x) - 1), f"{len(x)} slices": range(len(x))
 
     def both(net=net, picked=picked):
         fitted = net(x[picked][:8])
-        return c.losses.mse(fitted, truth[picked][:8]).item(), c.losses.mse(net(x_val), truth_val).item()
+        return mse_loss(fitted, truth[picked][:8]).item(), mse_loss(net(x_val), truth_val).item()
 
     _, history = fit(net, x[picked], truth[picked], steps=3 * cfg.steps, watch=both)
     curves[f"train, {name}"], curves[f"validation, {name}"] = map(list, zip(*history))
@@ -472,7 +472,7 @@ for name, (act, gain) in ACTIVATIONS.items():
     runs = [list(islice(epochs(network(act, gain, 0), small, small_truth, lr), 6)) for lr in (1e-3, 3e-3, 1e-2)]
     race[name] = min(runs, key=lambda run: run[-1])
 assert race["ReLU"][-1] < race["sigmoid"][-1]
-training.losses(race, "epoch", "training loss", levels={"zero-filled": c.losses.mse(small, small_truth).item()})
+training.losses(race, "epoch", "training loss", levels={"zero-filled": mse_loss(small, small_truth).item()})
 
 # %% [markdown]
 # This is one seed. `experiments.run(12)` measures the claim with five, and with learning rates tuned on yet another
@@ -689,7 +689,7 @@ for name, (net, lr) in variants.items():
     torch.manual_seed(3)
     fit(net, x, truth, lr=lr, steps=cfg.steps)
     with torch.no_grad():
-        ends = [c.losses.mse(net(x[::4]), truth[::4]).item(), c.losses.mse(net(x_val), truth_val).item()]
+        ends = [mse_loss(net(x[::4]), truth[::4]).item(), mse_loss(net(x_val), truth_val).item()]
     count = sum(p.numel() for p in net.parameters())
     print(f"{name:24}{count:9,}{seen(net):6}{ends[0]:9.4f}{ends[1]:12.4f}")
 

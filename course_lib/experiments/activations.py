@@ -7,8 +7,8 @@ from statistics import median
 import torch
 from scipy.stats import kruskal
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss as mse
 
-from ..losses import mse
 from ..profiles import Profile
 from ..scores import bootstrap
 from .base import Verdict, decide, experiment

@@ -6,10 +6,10 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss as mse
 
 from .. import data
 from ..blocks import as_real
-from ..losses import mse
 from ..profiles import Profile
 from ..sampling import protocol
 

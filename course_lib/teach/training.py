@@ -6,7 +6,10 @@ from .picture import COLOURS, STYLES, WIDTH, Picture, chart, label_axes
 
 
 def losses(
-    series: dict[str, list[float]], x_label: str = "epoch", y_label: str = "loss", levels: dict[str, float] | None = None
+    series: dict[str, list[float]],
+    x_label: str = "epoch",
+    y_label: str = "loss",
+    levels: dict[str, float] | None = None,
 ) -> Picture:
     """Loss curves {name: values from step 1 on}; `levels` {name: value} are drawn as thin horizontal lines.
 
