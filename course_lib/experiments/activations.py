@@ -71,8 +71,8 @@ def network(act: Callable[[], nn.Module], gain: float, seed: int) -> nn.Sequenti
 
 def first_gradient(net: nn.Sequential, x: Tensor, truth: Tensor) -> float:
     """Norm of the gradient of the first layer's weights over that of the last layer's."""
-    first, last = (layer.weight for layer in (net[0], net[-1]))
-    a, b = torch.autograd.grad(mse(net(x), truth), (first, last))
+    weights = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    a, b = torch.autograd.grad(mse(net(x), truth), (weights[0], weights[-1]))
     return float(a.norm() / b.norm())
 
 
