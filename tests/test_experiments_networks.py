@@ -86,6 +86,12 @@ def test_seeds_that_disagree_decide_nothing():
     assert activations.easier(found, dict.fromkeys(found, 1.0), 30).outcome == "not decided"
 
 
+def test_a_level_that_nobody_reaches_decides_nothing():
+    for relu, outcome in ((30.0, "not decided"), (6.0, "confirmed")):
+        found = race(ReLU=[relu] * 5, leaky_ReLU=[9.0] * 5, tanh=[30.0] * 5, sigmoid=[30.0] * 5)
+        assert activations.easier(found, dict.fromkeys(found, 1.0), 30).outcome == outcome
+
+
 def test_the_time_to_a_level_is_read_between_epochs():
     def time(*losses, level=1.0, most=9):
         return training.time_to(iter(losses), level, most)

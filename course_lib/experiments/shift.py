@@ -36,11 +36,12 @@ def compare(net: nn.Module, pooled: nn.Module, x: Tensor) -> Verdict:
         moved, cut = changes(net, x, shifted, MOVE), changes(net, x, cropped, MOVE)
         coarse = {n: bootstrap(changes(pooled, x, shifted, n)[0]) for n in (MOVE, 2**SCALES)}
     effect = bootstrap(TOLERANCE - torch.maximum(moved[0], cut[0]))
+    inner, outer = ([_words(bootstrap(change[i])) for change in (moved, cut)] for i in (0, 1))
     remark = (
-        f"Change of the output of {DEPTH} convolutions, away from the border: shift {_words(bootstrap(moved[0]))}, cut "
-        f"{_words(bootstrap(cut[0]))}; at the border: {_words(bootstrap(moved[1]))} and {_words(bootstrap(cut[1]))}. "
-        f"A U-Net that pools changes by {_words(coarse[MOVE])} for a shift of {MOVE} pixels, and by "
-        f"{_words(coarse[2**SCALES])} for one coarse pixel ({2**SCALES})."
+        f"Change of the output (a correction of the image) of {DEPTH} convolutions, away from the border: shift "
+        f"{inner[0]}, cut {inner[1]}; at the border: {outer[0]} and {outer[1]}. A U-Net that pools changes by "
+        f"{_words(coarse[MOVE])} for a shift of {MOVE} pixels, and by {_words(coarse[2**SCALES])} for one coarse pixel "
+        f"({2**SCALES})."
     )
     return Verdict(decide(effect), effect, f"percent, {TOLERANCE:g} minus the change by a shift or a cut", remark)
 
