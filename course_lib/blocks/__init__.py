@@ -2,6 +2,7 @@
 
 from .cnn import cnn
 from .complex import OnComplex, as_complex, as_real
+from .recurrent import ConvGRU
 from .unet import UNet
 
-__all__ = ["OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["ConvGRU", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]

@@ -10,6 +10,8 @@ from . import combination as combination
 from . import speed as speed
 from . import tuning as tuning
 from . import learned as learned
+from . import shift as shift
+from . import activations as activations
 # isort: on
 
 

@@ -9,6 +9,7 @@ from .classic import sense as sense
 from .classic import sense_cg as sense_cg
 from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv
+from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit

@@ -1,5 +1,5 @@
 """What only the notebooks need: how they show images, curves and numbers."""
 
-from . import figures
+from . import figures, training
 
-__all__ = ["figures"]
+__all__ = ["figures", "training"]

@@ -1,0 +1,148 @@
+"""Networks do what their formulas say: shifts, receptive fields, parameters, memory, two channels for one complex."""
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib.blocks import ConvGRU, OnComplex, UNet, as_complex, as_real, cnn
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """Sums of many terms agree to the last digits only in double precision."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def stirred(net):
+    """Last layers start at zero, which hides everything before them."""
+    for parameter in net.parameters():
+        parameter.data.normal_(std=0.3)
+    return net
+
+
+class Unrolled(nn.Module):
+    """Two input channels through a ConvGRU, `steps` times the same cell on the same input."""
+
+    def __init__(self, steps, kernel=3):
+        super().__init__()
+        self.cell, self.steps = ConvGRU(2, 4, kernel), steps
+
+    def forward(self, x):
+        h = None
+        for _ in range(self.steps):
+            h = self.cell(x, h)
+        return h
+
+
+NETS = {"cnn": (lambda: cnn(6, 3), 3), "ConvGRU, 2 steps": (lambda: Unrolled(2), 4)}
+
+
+@pytest.mark.parametrize("build, reach", NETS.values(), ids=NETS)
+def test_a_shifted_image_gives_the_shifted_output_away_from_the_border(build, reach):
+    net, x = stirred(build()), torch.randn(1, 2, 24, 20)
+    x[..., -5:, :] = x[..., -5:] = 0  # nothing wraps around
+    here, there = net(x), net(x.roll((3, 2), (-2, -1))).roll((-3, -2), (-2, -1))
+    inner = (..., slice(reach, 16), slice(reach, 13))
+    assert (here - there)[inner].abs().max() < 1e-10 < 1e-3 < here[inner].std()
+    assert (here - there).abs().max() > 1e-3  # the zeros around the image are no part of it
+
+
+def reached(net, size=41):
+    """Rows and columns of the input that the middle pixel of the output depends on."""
+    x = torch.randn(1, 2, size, size, requires_grad=True)
+    net(x)[..., size // 2, size // 2].sum().backward()
+    assert x.grad is not None
+    seen = x.grad.abs().sum((0, 1)) > 0
+    return int(seen.any(1).sum()), int(seen.any(0).sum())
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_cnn_sees_two_more_pixels_a_layer(depth):
+    net = stirred(cnn(4, depth, act=nn.Tanh))
+    assert reached(net) == (1 + 2 * depth,) * 2
+    assert sum(isinstance(layer, nn.Tanh) for layer in net) == depth - 1
+
+
+@pytest.mark.parametrize("steps, kernel", [(1, 3), (2, 3), (3, 3), (2, 5)])
+def test_a_recurrent_cell_sees_two_kernels_further_with_each_step(steps, kernel):
+    """r h is convolved a second time: each step after the first adds two kernels, the first one."""
+    assert reached(stirred(Unrolled(steps, kernel))) == (1 + (kernel - 1) * (2 * steps - 1),) * 2
+
+
+def test_a_unet_shifts_by_its_coarsest_pixel_only():
+    net, x, errors = stirred(UNet(width=2, depth=2)), torch.zeros(1, 2, 64, 64), {}
+    x[..., 24:36, 24:36] = torch.randn(12, 12)
+    for shift in (1, 4):
+        moved = net(x.roll((shift, shift), (-2, -1))).roll((-shift, -shift), (-2, -1))
+        errors[shift] = (moved - net(x))[..., 26:34, 26:34].abs().max().item()
+    assert errors[4] < errors[1] / 10
+
+
+def test_parameters_are_counted_by_hand():
+    def size(net):
+        return sum(p.numel() for p in net.parameters())
+
+    assert size(cnn(16, 4)) == (9 * 2 * 16 + 16) + 2 * (9 * 16 * 16 + 16) + (9 * 16 * 2 + 2)
+    assert size(ConvGRU(2, 8)) == 3 * (9 * (2 + 8) * 8 + 8)
+    assert size(ConvGRU(3, 8, kernel=5)) == 3 * (25 * (3 + 8) * 8 + 8)
+    assert size(Unrolled(1)) == size(Unrolled(7))
+
+
+def test_a_gated_step_is_the_formula():
+    cell, x, h = ConvGRU(2, 3), torch.randn(2, 2, 5, 6), torch.randn(2, 3, 5, 6)
+    u = torch.sigmoid(cell.gates(torch.cat([x, h], 1)))[:, :3]
+    r = torch.sigmoid(cell.gates(torch.cat([x, h], 1)))[:, 3:]
+    c = torch.tanh(cell.candidate(torch.cat([x, r * h], 1)))
+    assert torch.allclose(cell(x, h), h + u * (c - h))
+    assert torch.equal(cell(x), cell(x, 0 * h))
+
+
+def test_a_closed_gate_remembers_and_an_open_one_forgets():
+    cell, x, h = ConvGRU(1, 2), torch.randn(1, 1, 8, 8), torch.randn(1, 2, 8, 8, requires_grad=True)
+    bias = cell.gates.bias
+    assert bias is not None
+    bias.data[:2] = -50  # the update gate
+    assert torch.allclose(cell(x, h), h)
+    assert torch.allclose(torch.autograd.grad(cell(x, h).sum(), h)[0], torch.ones_like(h))  # and does not fade
+    bias.data[:] = torch.tensor([50.0, 50, -50, -50])  # update, and reset all that was
+    assert torch.allclose(cell(x, h), cell(x, -h))
+
+
+def test_the_state_carries_what_the_input_has_lost():
+    """Two sequences that differ in the first image only differ in the last state."""
+    cell, x = stirred(ConvGRU(1, 2)), torch.zeros(1, 1, 8, 8)
+    states = []
+    for first in (1.0, -1.0):
+        h = cell(x + first)
+        for _ in range(3):
+            h = cell(x, h)
+        states.append(h)
+    assert (states[0] - states[1]).abs().max() > 1e-3
+
+
+def test_a_gradient_reaches_the_first_image_through_time():
+    cell, x = ConvGRU(1, 4), torch.randn(5, 1, 1, 9, 9, requires_grad=True)
+    h = None
+    for frame in x:
+        h = cell(frame, h)
+    assert h is not None
+    h.square().sum().backward()
+    assert x.grad is not None and (x.grad.abs().flatten(1).amax(1) > 0).all()
+
+
+def test_real_and_imaginary_part_are_two_channels():
+    x = torch.randn(2, 5, 6, dtype=torch.complex128)
+    assert torch.equal(as_real(x)[:, 0], x.real) and torch.equal(as_real(x)[:, 1], x.imag)
+    assert torch.equal(as_complex(as_real(x)), x)
+    turn = nn.Conv2d(2, 2, 1, bias=False)
+    turn.weight.data[..., 0, 0] = torch.tensor([[0.0, -1.0], [1.0, 0.0]])  # a rotation of the two channels is times i
+    assert torch.allclose(OnComplex(turn)(x), 1j * x)
+    free = stirred(OnComplex(cnn(4, 2)))
+    assert (free(1j * x) - 1j * free(x)).abs().max() > 1e-3  # but a network need not respect the phase
+
+
+def test_a_cnn_starts_at_zero():
+    x = torch.randn(1, 2, 6, 6)
+    assert not cnn(4, 3)(x).any() and stirred(cnn(4, 3))(x).any()

@@ -1,0 +1,59 @@
+"""Losses: worked by hand, of the complex images where they say so, 0 only for the truth."""
+
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from course_lib.data.phantom import ellipses
+from course_lib.losses import l1, mse, ssim
+
+
+@pytest.fixture
+def truth():
+    return torch.cat([ellipses(32, 28, seed) for seed in (0, 1)])
+
+
+@pytest.mark.parametrize("loss", [mse, l1, ssim])
+def test_the_truth_costs_nothing_and_everything_else_does(loss, truth):
+    assert loss(truth, truth).abs() < 1e-6 and loss(truth, truth).ndim == 0
+    noise = torch.randn_like(truth)
+    assert 0 < loss(truth + 0.01 * noise, truth) < loss(truth + 0.1 * noise, truth)
+
+
+def test_a_known_error_has_a_known_cost(truth):
+    x = truth.clone()
+    x[0, 3, 4] += 3 + 4j  # of length 5
+    assert mse(x, truth).item() == pytest.approx(25 / truth.numel(), rel=1e-4)
+    assert l1(x, truth).item() == pytest.approx(5 / truth.numel(), rel=1e-4)
+
+
+def test_only_ssim_is_blind_to_the_phase(truth):
+    assert mse(1j * truth, truth) > 0.1 and l1(1j * truth, truth) > 0.1
+    assert ssim(1j * truth, truth).abs() < 1e-6
+
+
+def test_one_large_error_costs_more_than_many_small_ones_in_mse_only(truth):
+    spread, lump = truth + 0.01, truth.clone()
+    lump[0, 5, 5] += 0.01 * truth.numel()
+    assert mse(lump, truth) > 100 * mse(spread, truth)
+    assert l1(lump, truth).item() == pytest.approx(l1(spread, truth).item(), rel=1e-3)
+
+
+def test_ssim_is_the_mean_of_scikit_image_s_over_the_batch(truth):
+    x = truth + 0.05 * torch.randn_like(truth)
+    each = [
+        structural_similarity(
+            r.abs().double().numpy(), a.abs().double().numpy(), win_size=7, data_range=r.abs().max().item()
+        )
+        for r, a in zip(truth, x)
+    ]
+    assert ssim(x, truth).item() == pytest.approx(1 - sum(map(float, each)) / len(each), abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [mse, l1, ssim])
+def test_a_step_against_the_gradient_helps(loss, truth):
+    x = (truth + 0.05 * torch.randn_like(truth)).requires_grad_()
+    loss(x, truth).backward()
+    assert x.grad is not None and x.grad.isfinite().all()
+    step = 1e-3 * x.grad / x.grad.abs().max()
+    assert loss(x - step, truth) < loss(x, truth)
