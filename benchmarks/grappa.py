@@ -56,5 +56,5 @@ def _row(scale: Scale, problem: Problem, full: torch.Tensor, R: int) -> Row:
         tolerance=LIMIT[R] if scale.n >= 320 else 0.2,
         goals=(Goal("best peer", 6.0),),
         unit="NRMSE",
-        note=f"{KERNEL[0]} rows x {KERNEL[1]} acquired lines, ridge {LAM:g}; weights are fitted within the time.",
+        note=f"{KERNEL[0]} rows x {KERNEL[1]} acquired lines, ridge {LAM:g}; weights are fitted within the time",
     )
