@@ -31,7 +31,7 @@ from ..base import Reconstructor, cartesian, method
     ),
 )
 class ALOHA(Reconstructor):
-    def __init__(self, share: float = 0.15, mu: float = 100.0, kernel: int = 7, iterations: int = 25):
+    def __init__(self, share: float = 0.2, mu: float = 100.0, kernel: int = 7, iterations: int = 25):
         super().__init__()
         self.share, self.mu, self.kernel, self.iterations = share, mu, kernel, iterations
 

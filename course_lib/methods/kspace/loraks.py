@@ -25,11 +25,11 @@ from ..base import Reconstructor, cartesian, method
     small=dict(share=0.3),
     differs=(
         "k-space counts as periodic: windows over its rim are wrapped, not left out",
-        "the rank is a share of the columns of S; it stops before convergence, when aliasing starts to come back",
+        "the rank is a share of the columns of S; it stops after a fixed number of iterations",
     ),
 )
 class LORAKS(Reconstructor):
-    def __init__(self, share: float = 0.25, lam: float = 0.1, radius: int = 3, iterations: int = 12):
+    def __init__(self, share: float = 0.25, lam: float = 0.3, radius: int = 3, iterations: int = 25):
         super().__init__()
         self.share, self.lam, self.radius, self.iterations = share, lam, radius, iterations
 
