@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median_low as median
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def slower(
     against_small = (best(slow) / torch.stack(list(light.values())).amax(0)).log10()
     effect = bootstrap(ratio)
     facts = [
-        f"{name} {1000 * float(slow[name].median()):.0f} ms, {applied(cs[name](max(needed[name])), samples[0])} times A"
+        f"{name} {1000 * float(slow[name].median()):.0f} ms, {applied(cs[name](median(needed[name])), samples[0])} times A"
         for name in cs
     ] + [
         f"{name} {1000 * float(t.median()):.0f} ms ({1000 * float(light[name].median()):.0f} small), "
