@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median_low as median
 
 import torch
 from torch import Tensor
@@ -77,9 +78,10 @@ def slower(
     ratio = (best(slow) / torch.stack(list(fast.values())).amax(0)).log10()
     against_small = (best(slow) / torch.stack(list(light.values())).amax(0)).log10()
     effect = bootstrap(ratio)
+    typical = {name: cs[name](median(n)) for name, n in needed.items()}
     facts = [
-        f"{name} {1000 * float(slow[name].median()):.0f} ms, {applied(cs[name](max(needed[name])), samples[0])} times A"
-        for name in cs
+        f"{name} {1000 * float(slow[name].median()):.0f} ms, {applied(method, samples[0])} times A"
+        for name, method in typical.items()
     ] + [
         f"{name} {1000 * float(t.median()):.0f} ms ({1000 * float(light[name].median()):.0f} small), "
         f"{applied(networks[name], samples[0])} times A"
