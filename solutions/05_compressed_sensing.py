@@ -567,7 +567,7 @@ figures.images(shown, cases["as tuned"].image * (truth.norm() / cases["as tuned"
 # At $R = 8$ detail is lost, and nothing in the image says so: it is smooth and plausible. With three times the noise the
 # tuned $\lambda$ is too small, and the oracle column shows what tuning again would bring.
 #
-# **Regular lines** were meant to break it. They did the opposite. One slice proves nothing, so here are several, with as
+# **Regular lines** were meant to break it. They need not. One slice proves nothing, so here are several, with as
 # many lines in both masks:
 
 # %%

@@ -259,6 +259,7 @@ def test_claim_8_one_lambda_is_enough_when_all_images_agree():
     applications = 30 - (where - torch.tensor([1.0, 3, 5, 5])[:, None, None]).square().expand(4, 5, 7)
     assert tuning.one_for_all(alike).outcome == "refuted"
     assert tuning.one_for_all(patients).outcome == "confirmed"
+    assert "leaves +2.00" in tuning.one_for_all(patients).remark  # all of it is the patient's
     verdict = tuning.one_for_all(applications)
     assert verdict.outcome == "confirmed" and "leaves +0.00" in verdict.remark  # nothing is left to the patient
 
