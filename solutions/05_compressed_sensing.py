@@ -345,7 +345,7 @@ for name, lam in {"cs_tv": 0.002, "cs_wavelet": 0.002}.items():
     final = runs[name][-1]
     enough = next(n for n, e in zip(counts, runs[name]) if e < 1.02 * final)
     print(f"{name}: NRMSE {runs[name][2]:.3f} after 4 iterations, {final:.3f} after 128; within 2 % from {enough} on")
-assert runs["cs_tv"][2] > 1.15 * runs["cs_tv"][-1]
+assert runs["cs_tv"][2] > (1.15 if c.profile().name == "ci" else 1.5) * runs["cs_tv"][-1]
 figures.lines(runs, "iterations", "NRMSE", x=counts)
 
 # %% [markdown]

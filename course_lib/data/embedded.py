@@ -21,6 +21,7 @@ from torch.nn.functional import max_pool2d
 from .. import profiles
 from ..errors import CourseError
 from ..solve.calibrate import compress, espirit
+from ..threads import one_thread
 from . import cache, fastmri, simulate
 from .atomic import one_line
 from .cache import Make
@@ -66,20 +67,9 @@ def prepare(
     if profile not in PROFILES:
         raise CourseError("unknown profile", ", ".join(PROFILES), profile, "set COURSE_PROFILE to one of these")
     folder = Path(root) if root else _home() / f"embedded-{profile}-{version(profile)}"
-    with _one_thread():
+    with one_thread():  # on these small arrays more threads cost more than they give
         cache.fill(folder, plan(profile), f"data set {profile}", progress, thorough)
     return folder
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The same bits whatever the number of cores; on these small arrays more threads cost more than they give."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def plan(profile: str) -> dict[str, Make]:

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from statistics import median_low as median
 
 import torch
@@ -16,6 +15,7 @@ from ..metrics import psnr
 from ..ops.sense import Sense
 from ..profiles import Profile
 from ..scores import bootstrap
+from ..threads import one_thread
 from . import scans
 from .base import Verdict, decide, experiment
 
@@ -138,13 +138,3 @@ def applied(method: Reconstructor, s: Sample) -> int:
 
 def best(found: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(found.values())).amin(0)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
