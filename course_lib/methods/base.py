@@ -11,7 +11,7 @@ from ..errors import CourseError
 from ..losses import mse
 from ..ops.linear import LinearOperator
 from ..ops.radial import RadialSense
-from ..ops.sense import Sense
+from ..ops.sense import Coils, Fourier, Sense
 from ..sampling import Draw
 from ..shapes import Image, KSpace, agree
 
@@ -64,6 +64,11 @@ def cartesian(A: LinearOperator) -> Sense:
     if not isinstance(A, Sense):
         raise CourseError("a method of k-space", "lines or points of a grid: ops.Sense", type(A).__name__, "sense_cg")
     return A
+
+
+def combine(k: KSpace, A: LinearOperator) -> Image:
+    """The image of completed k-space, its coils combined with the maps that `A` holds."""
+    return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
 def method(

@@ -11,11 +11,11 @@ import torch
 
 from ...ops.hankel import Hankel
 from ...ops.linear import LinearOperator
-from ...ops.sense import Coils, Fourier
+from ...ops.sense import Fourier
 from ...shapes import Image, KSpace
 from ...solve import cg
 from ...solve.aloha import WeightedHankel, aloha, derivatives
-from ..base import Reconstructor, cartesian, method
+from ..base import Reconstructor, cartesian, combine, method
 
 
 @method(
@@ -38,7 +38,7 @@ class ALOHA(Reconstructor):
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         rank = max(1, round(self.share * y.shape[1] * self.kernel**2))
         k = aloha(y, cartesian(A).mask, rank, self.mu, self.kernel, self.iterations)
-        return (Fourier() @ Coils(cartesian(A).maps)).H(k)
+        return combine(k, A)
 
 
 def _values(image, kernel, weighted):

@@ -11,7 +11,7 @@ from ...ops.sense import Coils, Fourier
 from ...sampling import uniform
 from ...shapes import Image, KSpace
 from ...solve.grappa import calibrate, fill, grappa
-from ..base import Reconstructor, cartesian, method
+from ..base import Reconstructor, cartesian, combine, method
 
 
 @method(
@@ -35,7 +35,7 @@ class GRAPPA(Reconstructor):
         return grappa(y, cartesian(A).mask, self.kernel, self.lam)
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
-        return (Fourier() @ Coils(cartesian(A).maps)).H(self.kspace(y, A))
+        return combine(self.kspace(y, A), A)
 
 
 def claim_acquired_samples_stay(model, sample):

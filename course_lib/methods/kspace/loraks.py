@@ -14,7 +14,7 @@ from ...ops.sense import Coils, Fourier
 from ...shapes import Image, KSpace
 from ...solve import cg
 from ...solve.loraks import Neighbourhoods, loraks
-from ..base import Reconstructor, cartesian, method
+from ..base import Reconstructor, cartesian, combine, method
 
 
 @method(
@@ -36,7 +36,7 @@ class LORAKS(Reconstructor):
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         rank = max(1, round(self.share * Neighbourhoods(y, self.radius, phase=True).unknowns))
         k = loraks(y, cartesian(A).mask, rank, self.lam, self.radius, iterations=self.iterations)
-        return (Fourier() @ Coils(cartesian(A).maps)).H(k)
+        return combine(k, A)
 
 
 def _lost(k, phase, rank):

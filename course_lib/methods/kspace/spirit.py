@@ -10,7 +10,7 @@ from ...ops.linear import LinearOperator
 from ...ops.sense import Coils, Fourier
 from ...shapes import Image, KSpace
 from ...solve.spirit import calibrate, predict, spirit
-from ..base import Reconstructor, cartesian, method
+from ..base import Reconstructor, cartesian, combine, method
 
 
 @method(
@@ -34,7 +34,7 @@ class SPIRiT(Reconstructor):
         return spirit(y, cartesian(A).mask, self.kernel, self.lam, self.iterations)
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
-        return (Fourier() @ Coils(cartesian(A).maps)).H(self.kspace(y, A))
+        return combine(self.kspace(y, A), A)
 
 
 def claim_acquired_samples_stay(model, sample):
