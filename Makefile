@@ -9,8 +9,6 @@ SHELL := /bin/bash
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --disable-pip-version-check -qq -c constraints.txt
-CHAPTERS := $(wildcard solutions/[0-9]*.py)
-NOTEBOOKS := $(CHAPTERS:solutions/%.py=notebooks/%.ipynb)
 
 .PHONY: help course lab test check format notebooks run bench data clean
 
@@ -21,7 +19,7 @@ course: .venv/course.stamp  ## set up, train a network in minutes, reconstruct a
 	$(PY) -m course_lib start
 	@if [ -z "$(HEADLESS)" ] && [ -t 1 ]; then $(MAKE) lab; else echo "Next: make lab opens the chapters."; fi
 
-lab: .venv/course.stamp $(NOTEBOOKS)  ## open JupyterLab at chapter 00
+lab: .venv/course.stamp  ## open JupyterLab at chapter 00
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb
 
 test: .venv/dev.stamp  ## every test
@@ -38,19 +36,10 @@ format: .venv/dev.stamp  ## put the code into ruff's format
 	$(PY) -m ruff format .
 
 notebooks: .venv/course.stamp  ## write notebooks/ anew from solutions/ (your edits there are lost)
-	@mkdir -p notebooks
-	@for source in $(CHAPTERS); do \
-	  $(PY) -m jupytext --quiet --to ipynb -o "notebooks/$$(basename "$$source" .py).ipynb" "$$source" || exit 1; \
-	done
+	$(PY) solutions/build.py
 
-run: export COURSE_PROFILE ?= cpu
-run: .venv/course.stamp  ## execute every chapter in the cpu profile
-	@mkdir -p .cache/run
-	@for source in $(CHAPTERS); do \
-	  echo "$$source"; executed=".cache/run/$$(basename "$$source" .py).ipynb"; \
-	  $(PY) -m jupytext --quiet --to ipynb -o "$$executed" "$$source" && \
-	  $(PY) -m nbconvert --log-level=WARN --to notebook --execute --inplace "$$executed" || exit 1; \
-	done
+run: .venv/course.stamp  ## execute every chapter in the cpu profile, or one: make run CH=05
+	$(PY) solutions/build.py run $(CH)
 
 bench: .venv/bench.stamp  ## time our operators and solvers against their peers
 	$(PY) -m benchmarks
@@ -61,11 +50,6 @@ data: .venv/dev.stamp  ## build the arrays in data/ anew from the packages they 
 clean:  ## remove the environment and every cache of this folder
 	rm -rf .venv .cache build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# A notebook is written when it is missing; `make notebooks` is the one that writes over it.
-notebooks/%.ipynb: | solutions/%.py .venv/course.stamp
-	@mkdir -p notebooks
-	$(PY) -m jupytext --quiet --to ipynb -o $@ solutions/$*.py
 
 # A stamp is written last, so an interrupted set-up goes on at the next call; a healthy .venv is kept.
 .venv/python.stamp:

@@ -30,7 +30,7 @@
 # 6. **Tune** and **judge** on people who were not used for tuning, and on real scans (sections 10 and 11).
 #
 # **You need** linear algebra, complex numbers and Python. You need to know nothing about MRI. **Time**: about 75
-# minutes of reading and thinking. **Computing**: under 25 s (profile `ci`), under 150 s (`cpu`), on two cores.
+# minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores.
 
 # %%
 import platform
@@ -49,7 +49,7 @@ from course_lib.ops import Radial, fft2c, ifft2c, ramp
 from course_lib.profiles import profile
 from course_lib.sampling import golden_angle, poisson, random, uniform
 from course_lib.solve.calibrate import espirit
-from course_lib.teach import figures, patterns
+from course_lib.teach import check, figures, patterns, quiz, slider, use
 
 START = time.perf_counter()
 
@@ -175,6 +175,29 @@ figures.images(parts, window=GREY).saying(
 )
 
 # %% [markdown]
+# How much of the centre do you need before the folds of the brain can be told apart? Find the smallest radius that
+# satisfies *you*, then read its NRMSE: eye and number often disagree.
+
+
+# %%
+def centre(percent):
+    """The image of a disc with `percent` of the samples, beside the disc."""
+    kept = (distance <= n * (percent / 100 / pi) ** 0.5).float()
+    image = ifft2c(kspace * kept)
+    return figures.images({"samples kept": kept[None] * GREY[1], "image": image}, window=GREY).saying(
+        f"{percent} % of the samples: NRMSE {c.metrics.nrmse(image, x).item():.3f}."
+    )
+
+
+centre(2)
+
+# %%
+centre(20)
+
+# %%
+slider("percent of the samples", centre, (0.5, 1, 2, 5, 10, 20, 40, 70))
+
+# %% [markdown]
 # ## 3. Conventions, verified
 #
 # Every library has its own idea of where zero frequency lies and what is divided by what. Ours: **centred** (zero
@@ -182,13 +205,39 @@ figures.images(parts, window=GREY).saying(
 # directions). The plain FFT has zero in the corner, so it must be shifted on *both* sides.
 
 
+# %% [markdown]
+# > **Exercise 1** · core · 10 minutes · importance ★★★
+# >
+# > Write `transform(x)`, the centred orthonormal Fourier transform of `(batch, height, width)`, with the plain
+# > `torch.fft.fft2`. It must also be right for odd sizes.
+# >
+# > <details><summary>Hint 1</summary>The plain transform takes the corner as the origin, before and after. Yours is in the
+# > middle, before and after.</details>
+# > <details><summary>Hint 2</summary>`torch.fft.ifftshift` moves the middle to the corner, `torch.fft.fftshift` moves
+# > the corner to the middle. For odd sizes they differ.</details>
+# > <details><summary>Hint 3</summary>`norm="ortho"` divides by the root of the number of pixels. Shift axes -2 and -1, not
+# > the batch.</details>
+
+
 # %%
 def transform(x):
-    """The centred orthonormal transform, written with the plain FFT."""
+    """The centred orthonormal transform of (batch, height, width), written with the plain FFT."""
+    #: solution
     axes = (-2, -1)
     return torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, axes), norm="ortho"), axes)
+    #: end
 
 
+check.ch01_transform(transform)
+
+# %%
+transform = use(transform, check.ch01_transform)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** From the middle to the corner, transform, from the corner to the middle. With an even size both shifts
+# are the same roll by half, so exchanging them goes unnoticed until somebody has 217 pixels.
+
+# %%
 assert torch.allclose(transform(x), kspace, atol=1e-4)
 constant = transform(torch.ones(1, n, n))
 assert (constant.abs() > 1e-3).nonzero().tolist() == [[0, n // 2, n // 2]]  # zero frequency is in the middle
@@ -240,12 +289,38 @@ figures.heat(
 ).saying("Slow in the brain, with a step at the fat of the skin.")
 
 
+# %% [markdown]
+# > **Exercise 2** · core · 10 minutes · importance ★★☆
+# >
+# > Write `opposite(k)`: k-space `(batch, height, width)` in which each sample is replaced by the conjugate of the sample
+# > at $-k$. For a real image it changes nothing.
+# >
+# > <details><summary>Hint 1</summary>`flip(-2, -1)` reverses both axes. Where does zero frequency, index n // 2, go?</details>
+# > <details><summary>Hint 2</summary>With 4 columns the frequencies are -2, -1, 0, 1. The flip gives 1, 0, -1, -2. Which
+# > roll puts 0 back to index 2? And with 5 columns?</details>
+# > <details><summary>Hint 3</summary>An even axis needs `roll(1)`, an odd one none. Index 0 of an even axis is then its own
+# > opposite.</details>
+
+
 # %%
 def opposite(k):
-    """The conjugate sample at -k. Index 0 of an even axis is its own opposite, so flip and move by one."""
-    return k.flip(-2, -1).roll((1, 1), (-2, -1)).conj()
+    """The conjugate of the sample at -k, for each sample of (batch, height, width)."""
+    #: solution
+    moves = [1 - size % 2 for size in k.shape[-2:]]  # index 0 of an even axis is its own opposite
+    return k.flip(-2, -1).roll(moves, (-2, -1)).conj()
+    #: end
 
 
+check.ch01_mirror(opposite)
+
+# %%
+opposite = use(opposite, check.ch01_mirror)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** The conjugate alone would reflect every wave's phase, the flip alone its direction. Off by one is the
+# usual mistake: the image then gets a phase ramp, which the magnitude hides.
+
+# %%
 half = (r >= 0).float()  # the right half of the columns ...
 half[0] = 1  # ... and the one that is its own opposite
 mirrored = {}
@@ -260,7 +335,7 @@ figures.images(mirrored, x, window=GREY).saying("Perfect for the magnitude image
 # %% [markdown]
 # For a magnitude image the trick is perfect. For the real scan it makes ghosts: field inhomogeneity, coils, fat and
 # flowing blood give every pixel a phase. Two lessons. *Partial Fourier* methods must first estimate
-# the phase (exercise 3). And a network that is trained on the k-space of magnitude images has seen an easier world
+# the phase (exercise 4). And a network that is trained on the k-space of magnitude images has seen an easier world
 # than the scanner's.
 
 # %% [markdown]
@@ -618,51 +693,56 @@ figures.images(late, x, window=GREY)
 #   Fourier, and its effective acceleration is told in two ways: against $n$ lines (as here), or against $\pi/2\,n$.
 
 # %% [markdown]
-# ## Exercises
+# ## Two more exercises
 #
-# **Exercise 1 (core, 10 minutes).** Write `move(image, down, right)` that moves an image by any number of pixels, also
-# by half a pixel. Test it: whole numbers must equal `roll`, and half a pixel twice must equal one pixel.
-#
-# **Exercise 2 (core, 10 minutes).** Take every third column, starting at 0 or at 1. What differs between the two point
-# spread functions, what does not? Predict, then compute.
-#
-# **Exercise 3 (stretch, 25 minutes).** Partial Fourier: 5/8 of the columns are measured. Estimate a low-resolution phase
-# (from the columns that lie symmetrically around the centre), and use it with the conjugate symmetry to beat the
-# zero-filled image. Try it on the real scan, and on its magnitude with a smooth phase that you make up. One surprises.
-
-# %% [markdown]
-# ### Exercise 1, solution
+# > **Exercise 3** · core · 15 minutes · importance ★★☆
+# >
+# > Write `move(image, down, right)` that moves an image by any number of pixels, also by half a pixel.
+# >
+# > <details><summary>Hint 1</summary>The shift theorem: moving the image multiplies k-space by a phase ramp.</details>
+# > <details><summary>Hint 2</summary>The wave with frequency $k$ turns by $-2\pi k/n$ for each pixel that the image moves
+# > down or right; frequencies are `arange(n) - n // 2`.</details>
+# > <details><summary>Hint 3</summary>`ifft2c(fft2c(image) * torch.exp(-2j * pi * turns))`. Height and width may
+# > differ.</details>
 
 
 # %%
 def move(image, down, right):
-    k = torch.arange(n) - n // 2
-    ramp_of_phase = torch.exp(-2j * pi * (down * k[:, None] + right * k) / n)
-    return ifft2c(fft2c(image) * ramp_of_phase)
+    """The image (batch, height, width) moved down and right by any number of pixels; what leaves returns opposite."""
+    #: solution
+    height, width = image.shape[-2:]
+    ky, kx = torch.arange(height) - height // 2, torch.arange(width) - width // 2
+    turns = down * ky[:, None] / height + right * kx / width
+    return ifft2c(fft2c(image) * torch.exp(-2j * pi * turns))
+    #: end
 
 
+check.ch01_move(move)
+
+# %%
+move = use(move, check.ch01_move)
 assert torch.allclose(move(x, 3, -5), x.roll((3, -5), (-2, -1)), atol=1e-4)
 assert torch.allclose(move(move(x, 0.5, 0), 0.5, 0), x.roll(1, -2), atol=1e-4)
-print("moved by whole and by half pixels")
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** Half a pixel is sinc interpolation, the same as zero-padding in section 6: exact for what the samples
+# say, and it rings at edges.
 
 # %% [markdown]
-# The half pixel is sinc interpolation, the same as zero-padding in section 6.
-#
-# ### Exercise 2, solution
+# > **Exercise 4** · stretch · 25 minutes · importance ★☆☆
+# >
+# > Partial Fourier: 5/8 of the columns are measured. Estimate a low-resolution phase (from the columns that lie
+# > symmetrically around the centre), and use it with the conjugate symmetry to beat the zero-filled image. Try it on the
+# > real scan, and on its magnitude with a smooth phase that you make up. One surprises. (Nobody checks this one; the
+# > solution is in `solutions/`.)
+# >
+# > <details><summary>Hint 1</summary>Alternate between two things you know: the image has the phase of its centre, and the
+# > measured columns are what they are.</details>
 
-# %%
-spreads = [c.sampling.psf(uniform(n, 3, offset=offset)) for offset in (0, 1)]
-assert torch.allclose(spreads[0].abs(), spreads[1].abs(), atol=0.1)
-print(f"complex difference {(spreads[0] - spreads[1]).abs().max():.2f}: the copies have another phase")
-assert (spreads[0] - spreads[1]).abs().max() > 0.5
+# %% [markdown] tags=["solution"]
+# **A solution of exercise 4.**
 
-# %% [markdown]
-# Moving the mask by one column is a phase ramp *in the image* (the shift theorem backwards): copies at the same places,
-# with other phases. The sum of all three masks is full sampling, so their copies must cancel.
-#
-# ### Exercise 3, solution
-
-# %%
+# %% tags=["solution"]
 measured = (r >= -n // 8).float()  # 5/8 of the columns, and the centre on both sides
 centre = (r.abs() < n // 8).float() * torch.cos(pi * r / (n // 4)).square()
 
@@ -687,7 +767,7 @@ for name, image in {"made-up phase": made_up, "real scan": x, "without skin": x 
     print(f"{name:15}NRMSE zero-filled {errors[0]:.3f}, with the phase {errors[1]:.3f}")
 assert gain["made-up phase"] > 1.5 and gain["without skin"] > 1.5 and gain["real scan"] < 1
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # With a smooth phase the symmetry gives back most of what was not measured. On the real scan it makes things
 # *worse*. The phase steps at the fat of the skin, and a low-resolution phase cannot step; the symmetry then puts
 # energy where none belongs. The third line tests that explanation: with the skin cut away, the method works on
@@ -697,36 +777,71 @@ assert gain["made-up phase"] > 1.5 and gain["without skin"] > 1.5 and gain["real
 
 # %% [markdown]
 # ## Quiz
-#
-# **1.** You set one single sample of k-space, far from the centre, to a huge value (a spike). What does the image show?
-# (a) one bright pixel (b) stripes over the whole image (c) a blurred corner
-#
-# <details><summary>Answer</summary>(b). One sample is one wave, everywhere in the image. (a) would be the other
-# direction: one pixel is a wave in k-space. (c) has no place: k-space has no "corner of the image".</details>
-#
-# **2.** Every second column is left out. Which property of the image changes?
-# (a) resolution (b) field of view (c) noise only
-#
-# <details><summary>Answer</summary>(b), and so the head folds. (a) is set by how far out samples reach, and they still
-# reach as far. (c): noise does change, by fewer samples, but the fold is what you see.</details>
-#
-# **3.** Zero-padding from 64 to 256 makes pixels a quarter as wide. What have you gained?
-# (a) resolution (b) a smooth drawing of the same information (c) less ringing
-#
-# <details><summary>Answer</summary>(b). (a) needs new samples further out. (c) needs a window; zero-padding shows the
-# ringing better.</details>
-#
-# **4.** A mask has a lower side-lobe ratio than another. Is its zero-filled image better?
-# (a) always (b) not always (c) never
-#
-# <details><summary>Answer</summary>(b). Section 8: random points without a centre had the lowest side lobes and one of
-# the largest errors. Side lobes say how artefacts look; the energy that is measured says how large they are.</details>
-#
-# **5.** Without density compensation a gridded image is
-# (a) blurred (b) noisy (c) shifted
-#
-# <details><summary>Answer</summary>(a): long waves are counted more often. (b): compensation even raises the noise of
-# the outer samples. (c) comes from a wrong phase.</details>
+
+# %%
+quiz.choice(
+    "1. You set one single sample of k-space, far from the centre, to a huge value (a spike). What does the image show?",
+    right={"stripes over the whole image": "One sample is one wave, everywhere in the image."},
+    wrong={
+        "one bright pixel": "That is the other direction: one pixel is a wave in k-space.",
+        "a blurred corner": "k-space has no corner of the image in it; every sample belongs to every pixel.",
+    },
+)
+
+# %%
+quiz.choice(
+    "2. Every second column is left out. Which property of the image changes?",
+    right={"the field of view": "Samples twice as far apart see half the width, and so the head folds."},
+    wrong={
+        "the resolution": "That is set by how far out samples reach, and they still reach as far.",
+        "the noise only": "Fewer samples do change the noise, but the fold is what you see.",
+    },
+)
+
+# %%
+quiz.choice(
+    "3. Zero-padding from 64 to 256 makes pixels a quarter as wide. What have you gained?",
+    right={"a smooth drawing of the same information": "It interpolates between what was measured."},
+    wrong={
+        "resolution": "That needs new samples further out.",
+        "less ringing": "That needs a window; zero-padding shows the ringing better.",
+    },
+)
+
+# %%
+quiz.choice(
+    "4. A mask has a lower side-lobe ratio than another. Is its zero-filled image better?",
+    right={"not always": "Random points without a centre had the lowest side lobes and one of the largest errors."},
+    wrong={
+        "always": "Side lobes say how artefacts look; the energy that is measured says how large they are.",
+        "never": "Poisson disc with a centre has low side lobes and a small error.",
+    },
+)
+
+# %%
+quiz.choice(
+    "5. Without density compensation a gridded image is",
+    right={"blurred": "Long waves are counted more often than short ones."},
+    wrong={
+        "noisy": "Compensation even raises the noise of the outer samples.",
+        "shifted": "A shift comes from a wrong phase.",
+    },
+)
+
+# %% [markdown]
+# One needs code: write it in a new cell, then type the number.
+
+# %%
+spreads = [c.sampling.psf(uniform(n, 3, offset=offset)) for offset in (0, 1)]
+quiz.number(
+    "6. Take every third column, starting at 0 or at 1. How large is the largest difference of the two point spread "
+    "functions, as complex numbers? (`c.sampling.psf(uniform(n, 3, offset=0))`)",
+    (spreads[0] - spreads[1]).abs().max(),
+    "A mask moved by one column is a phase ramp in the image: copies at the same places, with other phases.",
+    near={
+        0.0: "That is the difference of the magnitudes. The copies lie at the same places, but compare their phases."
+    },
+)
 
 # %% [markdown]
 # ## Wrap-up

@@ -32,7 +32,7 @@
 # 7. **Judge** a tuned reconstruction on an unseen subject and on a real scan (section 11).
 #
 # **You need** matrices, the singular value decomposition and Python. Chapter 01 (Fourier) helps. **Time**: about 80
-# minutes of reading and thinking. **Computing**: under 25 s (profile `ci`), under 150 s (`cpu`), on two cores. Nothing
+# minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores. Nothing
 # is trained, so no GPU is needed.
 
 # %%

@@ -30,7 +30,7 @@
 # 6. **Judge** CG-SENSE on an unseen subject and on a real scan, and **break** it (sections 10 and 11).
 #
 # **You need** matrices, least squares and Python; chapters 01 (Fourier) and 02 (inverse problems) help. **Time**:
-# about 75 minutes of reading and thinking. **Computing**: under 25 s (profile `ci`), under 150 s (`cpu`), on two
+# about 75 minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two
 # cores. Nothing is trained, so no GPU is needed.
 
 # %%

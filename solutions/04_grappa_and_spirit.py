@@ -32,7 +32,7 @@
 #    unseen subject and a real scan (section 8).
 #
 # **You need** least squares and chapter 03 (coils, SENSE, $g$-factor). **Time**: about 70 minutes of reading and
-# thinking. **Computing**: under 25 s (profile `ci`), under 150 s (`cpu`), on two cores. Nothing is trained on other
+# thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores. Nothing is trained on other
 # people's scans: both methods learn from the scan itself.
 
 # %%

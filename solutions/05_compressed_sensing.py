@@ -32,7 +32,7 @@
 # 6. **Judge** compressed sensing on an unseen subject and on a real scan, and **break** it (sections 9 and 11).
 #
 # **You need** chapters 01 to 03: Fourier transform, least squares, $A = MFS$. **Time**: about 80 minutes of reading and
-# thinking. **Computing**: under 25 s (profile `ci`), under 150 s (`cpu`), on two cores. Nothing is trained.
+# thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores. Nothing is trained.
 
 # %%
 import platform

@@ -32,7 +32,7 @@
 #    to 13).
 #
 # **You need** matrices, derivatives and Python; chapters 02 (inverse problems), 03 (coils) and 05 (compressed sensing)
-# help. **Time**: about 80 minutes of reading and thinking. **Computing**: under 25 s (profile `ci`), under 150 s
+# help. **Time**: about 80 minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s
 # (`cpu`), on two cores.
 
 # %%

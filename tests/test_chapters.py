@@ -85,13 +85,62 @@ def it_says_what_a_learner_must_know(chapter: list[Cell]):
         yield f"{predictions} questions to predict, fewer than two"
 
 
+def every_exercise_has_a_card_and_hints(chapter: list[Cell]):
+    cards = [cell.text for cell in chapter if cell.markdown and "**Exercise " in cell.text]
+    for text in cards:
+        title = re.search(r"\*\*Exercise.*", text).group()
+        if not re.search(
+            r"^> \*\*Exercise \d\*\* · (core|stretch|project) · \d+ minutes · importance [★☆]{3}$", text, re.M
+        ):
+            yield f"{title!r} is no card: > **Exercise 1** · core · 10 minutes · importance ★★★"
+        if not 1 <= text.count("<summary>Hint") <= 3:
+            yield f"{title!r} has {text.count('<summary>Hint')} hints, not one to three"
+
+
+def three_exercises_are_checked_and_the_checked_function_is_used(chapter: list[Cell]):
+    code = "\n".join(cell.text for cell in chapter if not cell.markdown)
+    checked = set(re.findall(r"^check\.(ch\d\d_\w+)\(", code, re.M))
+    used = set(re.findall(r"^\w+ = use\(\w+, check\.(ch\d\d_\w+)\)", code, re.M))
+    if len(checked) < 3:
+        yield f"{len(checked)} exercises are checked, fewer than three"
+    if checked != used:
+        yield f"checked but not used, or used but not checked: {sorted(checked ^ used)}"
+
+
+def the_quiz_has_four_to_six_questions_and_one_needs_code(chapter: list[Cell]):
+    code = "\n".join(cell.text for cell in chapter if not cell.markdown)
+    questions = {kind: len(re.findall(rf"^quiz\.{kind}\(", code, re.M)) for kind in ("choice", "number")}
+    if not 4 <= sum(questions.values()) <= 6 or not questions["number"]:
+        yield f"the quiz has {questions['choice']} choices and {questions['number']} numbers"
+
+
+def one_or_two_sliders_answer_a_question(chapter: list[Cell]):
+    sliders = [i for i, cell in enumerate(chapter) if not cell.markdown and re.search(r"^slider\(", cell.text, re.M)]
+    if not 1 <= len(sliders) <= 2:
+        yield f"{len(sliders)} sliders, not one or two"
+
+
+def the_time_of_computing_is_stated(chapter: list[Cell]):
+    text = " ".join(cell.text for cell in chapter if cell.markdown)
+    for profile in ("ci", "cpu"):
+        if not re.search(rf"\d+\s+s\s+\(`{profile}`\)", text):
+            yield f"no seconds for profile {profile}: write under 25 s (`ci`), under 150 s (`cpu`)"
+
+
 RULES = [
     the_first_cell_asks_with_an_image,
     code_cells_are_short,
     headings_descend_one_by_one,
     images_exist_and_say_what_they_show,
     it_says_what_a_learner_must_know,
+    the_time_of_computing_is_stated,
 ]
+LESSON = [
+    every_exercise_has_a_card_and_hints,
+    three_exercises_are_checked_and_the_checked_function_is_used,
+    the_quiz_has_four_to_six_questions_and_one_needs_code,
+    one_or_two_sliders_answer_a_question,
+]  # of every chapter but 00, which only shows
 BAD = [
     (the_first_cell_asks_with_an_image, "# %%\nx = 1\n"),
     (the_first_cell_asks_with_an_image, "# %% [markdown]\n# # Title\n# What? No image.\n"),
@@ -103,6 +152,19 @@ BAD = [
     (images_exist_and_say_what_they_show, "# %% [markdown]\n# ![words that say\n# much](nowhere.png)\n"),
     (images_exist_and_say_what_they_show, "# %% [markdown]\n# ![words that say much](https://a.b/c.png)\n"),
     (it_says_what_a_learner_must_know, "# %% [markdown]\n# # Title\n"),
+    (the_time_of_computing_is_stated, "# %% [markdown]\n# Computing: under 25 s (`ci`), some time on a CPU.\n"),
+    (every_exercise_has_a_card_and_hints, "# %% [markdown]\n# **Exercise 1.** Write it. <summary>Hint 1</summary>\n"),
+    (
+        every_exercise_has_a_card_and_hints,
+        "# %% [markdown]\n# > **Exercise 1** · core · 10 minutes · importance ★★☆\n# No hint.\n",
+    ),
+    (three_exercises_are_checked_and_the_checked_function_is_used, "# %%\ncheck.ch01_move(move)\n"),
+    (
+        three_exercises_are_checked_and_the_checked_function_is_used,
+        "# %%\n" + "".join(f"check.ch01_{name}(f)\n" for name in "abc"),
+    ),
+    (the_quiz_has_four_to_six_questions_and_one_needs_code, "# %%\n" + "quiz.choice(\n)\n" * 5),
+    (one_or_two_sliders_answer_a_question, "# %%\nx = 1\n"),
 ]
 
 
@@ -119,19 +181,26 @@ def test_cells_are_told_apart():
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_the_chapter_is_built_as_one(chapter):
     built = cells(chapter.read_text("utf-8"))
-    found = [what for rule in RULES for what in rule(built)]
+    rules = RULES + LESSON if "\ncheck." in chapter.read_text("utf-8") else RULES
+    found = [what for rule in rules for what in rule(built)]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", ["solutions", "notebooks"])
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_the_chapter_runs(chapter, monkeypatch, tmp_path):
+def test_the_notebook_runs(chapter, folder, monkeypatch):
+    """Both products, in the ci profile; the course's own solutions must be right, a student's need not be written."""
     monkeypatch.setenv("COURSE_PROFILE", "ci")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    if folder == "solutions":
+        monkeypatch.setenv("COURSE_STRICT", "1")
     subprocess.run([sys.executable, "-m", "course_lib", "prepare"], cwd=ROOT, check=True, capture_output=True)
+    notebook = ROOT / folder / f"{chapter.stem}.ipynb"
     start = time.monotonic()
-    run = subprocess.run([sys.executable, str(chapter)], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", str(notebook)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     seconds = time.monotonic() - start
-    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.returncode == 0, run.stdout[-5000:]
     if seconds > SECONDS:
-        warnings.warn(f"{chapter.stem} took {seconds:.0f} s in profile ci, more than {SECONDS}", stacklevel=2)
+        warnings.warn(f"{folder}/{chapter.stem} took {seconds:.0f} s in profile ci, over {SECONDS}", stacklevel=2)

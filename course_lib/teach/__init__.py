@@ -1,5 +1,8 @@
-"""What only the notebooks need: how they show images, curves and numbers."""
+"""What only the notebooks need: how they show images, curves and numbers, check exercises and ask questions."""
 
-from . import figures, training
+from . import check, figures, quiz, training
+from .exercise import use
+from .slider import slider
+from .start import start
 
-__all__ = ["figures", "training"]
+__all__ = ["check", "figures", "quiz", "slider", "start", "training", "use"]

@@ -1,0 +1,179 @@
+"""From one source to two notebooks: `python solutions/build.py` writes them, `... run [CHAPTER ...]` executes them.
+
+solutions/NN_name.py is the source and holds the solution. The student's notebooks/NN_name.ipynb is derived from it:
+
+    #: solution            from here ...
+    #: end                 ... to here becomes a line that raises NotImplementedError
+    tags=["solution"]      the whole cell is left out (an analysis in words, say)
+    tags=["same:MODULE.NAME"]   the cell's first definition equals the library's NAME (the tests compare them)
+
+solutions/NN_name.ipynb is the source, executed. The badge and the set-up cell are added here, the same to all.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "solutions").glob("[0-9]*.py"))
+REPOSITORY = ""  # address of the public repository, such as https://github.com/OWNER/NAME; empty while there is none
+SOLUTION = re.compile(r"^([ \t]*)#: solution\n.*?^[ \t]*#: end\n?", re.MULTILINE | re.DOTALL)
+MARKER = re.compile(r"^[ \t]*#: (solution|end)\n?", re.MULTILINE)
+STUB = 'raise NotImplementedError("your code here")'
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def student(source: str, name: str) -> NotebookNode:
+    """The notebook without its solutions."""
+    cells = [cell for cell in _read(source) if "solution" not in cell.metadata.get("tags", [])]
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.source = SOLUTION.sub(rf"\g<1>{STUB}\n", cell.source + "\n").rstrip("\n")
+    return _notebook(cells, name)
+
+
+def solved(source: str, name: str) -> NotebookNode:
+    """The notebook with its solutions, not yet executed."""
+    cells = _read(source)
+    for cell in cells:
+        cell.source = MARKER.sub("", cell.source + "\n").rstrip("\n")
+    return _notebook(cells, name)
+
+
+def execute(notebook: NotebookNode, folder: Path, progress: bool = True) -> float:
+    """Run all cells, keep what they show, and return the seconds."""
+    client = NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": str(folder)}})
+    began = time.monotonic()
+    client.execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    notebook.metadata = nbformat.from_dict({**METADATA})
+    return time.monotonic() - began
+
+
+def budget(source: str, profile: str) -> float:
+    """Seconds of computing that a chapter states for a profile: `25 s (ci)`, `150 s (cpu)`."""
+    stated = re.search(rf"(\d+)\s+s\s+\(`?{profile}`?\)", re.sub(r"\n# ?", " ", source))
+    if stated is None:
+        raise SystemExit(f"the chapter states no seconds for profile {profile}; expected words like 25 s (`{profile}`)")
+    return float(stated.group(1))
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write to a temporary name, then rename."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(nbformat.writes(notebook) + "\n", "utf-8")
+    os.replace(part, path)
+
+
+def generate() -> None:
+    """Write every student's notebook, and each executed one whose cells are no longer those of the source."""
+    for path in CHAPTERS:
+        source = path.read_text("utf-8")
+        write(student(source, path.stem), ROOT / "notebooks" / f"{path.stem}.ipynb")
+        if not executed_is_fresh(path):
+            write(solved(source, path.stem), path.with_suffix(".ipynb"))
+            print(f"{path.stem}: the source has changed; `make run CH={path.stem[:2]}` executes it again")
+
+
+def executed_is_fresh(path: Path) -> bool:
+    """Whether the executed notebook has the cells of its source."""
+    product = path.with_suffix(".ipynb")
+    if not product.exists():
+        return False
+    cells = nbformat.read(product, as_version=4).cells
+    return words(cells) == words(solved(path.read_text("utf-8"), path.stem).cells)
+
+
+def words(cells: list[NotebookNode]) -> list[tuple]:
+    """What is compared of cells: kind, id and text; outputs are left out."""
+    return [(cell.cell_type, cell.id, cell.source) for cell in cells]
+
+
+def run(chosen: list[str]) -> None:
+    """Execute chapters from their sources, keep the results and their seconds; status 1 where one takes too long."""
+    profile = os.environ.setdefault("COURSE_PROFILE", "cpu")
+    os.environ["COURSE_STRICT"] = "1"
+    timings = ROOT / "solutions" / "timings.json"
+    table = json.loads(timings.read_text("utf-8")) if timings.exists() else {}
+    late = []
+    for path in CHAPTERS:
+        if chosen and path.stem[:2] not in chosen:
+            continue
+        source = path.read_text("utf-8")
+        notebook, limit = solved(source, path.stem), budget(source, profile)
+        print(f"{path.stem} ...", end=" ", flush=True)
+        seconds = execute(notebook, path.parent)
+        print(f"{seconds:.0f} s of {limit:.0f}", flush=True)
+        table.setdefault(profile, {})[path.stem] = round(seconds)
+        if profile == "cpu":
+            write(notebook, path.with_suffix(".ipynb"))
+        timings.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")
+        late += [f"{path.stem}: {seconds:.0f} s, stated {limit:.0f}"] if seconds > 1.3 * limit else []
+    if late:
+        raise SystemExit("more than 30 % over the stated time:\n" + "\n".join(late))
+
+
+def _read(source: str) -> list[NotebookNode]:
+    return jupytext.reads(source, fmt="py:percent").cells
+
+
+def _notebook(cells: list[NotebookNode], name: str) -> NotebookNode:
+    first_code = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
+    cells = [_badge(name), *cells[:first_code], _set_up(name), *cells[first_code:]]
+    for i, cell in enumerate(cells):
+        cell.id = f"cell-{i:03}"
+        tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("same:")]
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    return nbformat.from_dict({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
+
+
+def _badge(name: str) -> NotebookNode:
+    colab = REPOSITORY.replace("https://", "https://colab.research.google.com/") + "/blob/main/notebooks/"
+    text = (
+        f"[Open in Colab]({colab}{name}.ipynb)"
+        if REPOSITORY
+        else "*To run this in Colab: upload this notebook and, in its file panel, the course as `course.zip` "
+        "(`git archive -o course.zip HEAD`). Everywhere else: `make lab`.*"
+    )
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def _set_up(name: str) -> NotebookNode:
+    fetch = f"!git clone -q --depth 1 {REPOSITORY} course" if REPOSITORY else "!unzip -q -o course.zip -d course"
+    text = f'''# The same in every chapter: finds the course, and says what runs here.
+import importlib.util, sys
+
+if importlib.util.find_spec("course_lib") is None and "google.colab" in sys.modules:
+    {fetch}
+    %pip install -q --no-deps sigpy jaxtyping wadler-lindig h5py safetensors
+    sys.path.insert(0, "course")
+from course_lib.teach import start
+
+start("{name}")'''
+    return nbformat.v4.new_code_cell(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", nargs="?", default="generate", choices=["generate", "run"])
+    parser.add_argument("chapter", nargs="*", help="two digits, such as 05; all of them unless named")
+    options = parser.parse_args()
+    generate() if options.command == "generate" else run(options.chapter)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
