@@ -92,11 +92,11 @@ def imports_run_downward(m: Module) -> Iterator[str]:
         return
     for name in imported(m):
         mine, theirs = FLOOR[home(m.name)], FLOOR.get(home(name), 0)
-        neighbours = m.folder == name.rpartition(".")[0]
+        neighbours = f"{m.folder}.".startswith(name.rpartition(".")[0] + ".")
         if not theirs:
             yield f"imports {name}, which has no floor"
         elif theirs > mine or theirs == mine and not neighbours:
-            yield f"on floor {mine} imports {name} on floor {theirs}: only the same folder or a lower floor"
+            yield f"on floor {mine} imports {name} on floor {theirs}: only its own folder, one around it or a lower floor"
 
 
 def a_method_imports_no_method(m: Module) -> Iterator[str]:

@@ -3,20 +3,20 @@
 import importlib.metadata as metadata
 import os
 import platform
+import sys
 
 import torch
 
 from ..profiles import profile
 
+COURSE = __name__.split(".")[0]
 TESTED = {"IPython": ("7.34", "10"), "ipykernel": ("6.17", "8"), "ipywidgets": ("7.7", "9"), "matplotlib": ("3.8", "4")}
 
 
 def start(chapter: str) -> None:
     """Print device, memory and versions; then each package outside the versions the course is tested with."""
-    import course_lib
-
     versions = {name: _version(name) for name in ("torch", "numpy", *TESTED)}
-    print(f"{chapter}, course_lib {course_lib.__version__}, profile {profile().name}, {_device()}")
+    print(f"{chapter}, course_lib {sys.modules[COURSE].__version__}, profile {profile().name}, {_device()}")
     print(f"Python {platform.python_version()}, " + ", ".join(f"{name} {v}" for name, v in versions.items() if v))
     print("\n".join(problems(versions)) or "No problem found.")
 
