@@ -96,7 +96,7 @@ def imports_run_downward(m: Module) -> Iterator[str]:
         if not theirs:
             yield f"imports {name}, which has no floor"
         elif theirs > mine or theirs == mine and not neighbours:
-            yield f"on floor {mine} imports {name} on floor {theirs}: only its own folder, one around it or a lower floor"
+            yield f"on floor {mine} imports {name} on floor {theirs}: only its folder, one around it or a lower floor"
 
 
 def a_method_imports_no_method(m: Module) -> Iterator[str]:
