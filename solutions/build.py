@@ -1,4 +1,5 @@
 """From one source to two notebooks: `python solutions/build.py` writes them, `... run [CHAPTER ...]` executes them.
+`... graded FOLDER [CHAPTER ...]` writes them as assignments for nbgrader.
 
 solutions/NN_name.py is the source and holds the solution. The student's notebooks/NN_name.ipynb is derived from it:
 
@@ -14,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -50,6 +50,26 @@ def solved(source: str, name: str) -> NotebookNode:
     for cell in cells:
         cell.source = MARKER.sub("", cell.source + "\n").rstrip("\n")
     return _notebook(cells, name)
+
+
+def graded(source: str, name: str) -> NotebookNode:
+    """An assignment for nbgrader: each exercise is a cell to be filled in, its check a test with a point a star."""
+    cells, stars = [], 1
+    for cell in _read(source):
+        stars = cell.source.count("★") or stars if "**Exercise " in cell.source else stars
+        asked = (
+            re.search(r"^check\.(\w+)\((\w+)\)$", cell.source, re.MULTILINE) if "#: solution" in cell.source else None
+        )
+        for mark, theirs in (("#: solution", "### BEGIN SOLUTION"), ("#: end", "### END SOLUTION")):
+            cell.source = cell.source.replace(mark, theirs)
+        cells.append(cell)
+        if asked:
+            exercise, solution = asked.groups()
+            test = nbformat.v4.new_code_cell(f"verdict = check.{exercise}({solution})\nassert verdict.right, verdict")
+            cell.metadata["nbgrader"] = _grading(exercise, solution=True)
+            test.metadata["nbgrader"] = _grading(f"{exercise}_test", solution=False) | {"points": stars}
+            cells.append(test)
+    return _notebook([cell for cell in cells if "solution" not in cell.metadata.get("tags", [])], name)
 
 
 def execute(notebook: NotebookNode, folder: Path, progress: bool = True) -> float:
@@ -137,8 +157,14 @@ def _notebook(cells: list[NotebookNode], name: str) -> NotebookNode:
     for i, cell in enumerate(cells):
         cell.id = f"cell-{i:03}"
         tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("same:")]
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        grading = {key: cell.metadata[key] for key in ("nbgrader",) if key in cell.metadata}
+        cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | grading)
     return nbformat.from_dict({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
+
+
+def _grading(name: str, solution: bool) -> dict:
+    kinds = {"solution": solution, "grade": not solution, "locked": not solution, "task": False}
+    return {"grade_id": name, "schema_version": 3, **kinds}
 
 
 def _badge(name: str) -> NotebookNode:
@@ -167,13 +193,32 @@ start("{name}")'''
     return nbformat.v4.new_code_cell(text)
 
 
+def assign(folder: Path, chosen: list[str]) -> None:
+    """Write nbgrader's source folder: FOLDER/source/NN_name/NN_name.ipynb."""
+    for path in CHAPTERS:
+        if not chosen or path.stem[:2] in chosen:
+            product = folder / "source" / path.stem / f"{path.stem}.ipynb"
+            product.parent.mkdir(parents=True, exist_ok=True)
+            write(graded(path.read_text("utf-8"), path.stem), product)
+            print(product)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", nargs="?", default="generate", choices=["generate", "run"])
-    parser.add_argument("chapter", nargs="*", help="two digits, such as 05; all of them unless named")
+    commands = parser.add_subparsers(dest="command")
+    running = commands.add_parser("run", help="execute chapters and keep the results")
+    assigning = commands.add_parser("graded", help="write assignments for nbgrader")
+    assigning.add_argument("folder", type=Path)
+    for command in (running, assigning):
+        command.add_argument("chapter", nargs="*", help="two digits, such as 05; all of them unless named")
     options = parser.parse_args()
-    generate() if options.command == "generate" else run(options.chapter)
+    if options.command == "run":
+        run(options.chapter)
+    elif options.command == "graded":
+        assign(options.folder, options.chapter)
+    else:
+        generate()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -64,6 +64,17 @@ def test_cells_have_the_same_names_each_time_and_the_set_up_is_the_same_to_all()
     ast.parse("\n".join(line for line in first.cells[2].source.splitlines() if line.strip()[:1] not in "!%"))
 
 
+def test_an_assignment_has_a_cell_to_fill_in_and_a_test_with_a_point_a_star():
+    card = "# %% [markdown]\n# > **Exercise 1** · core · 5 minutes · importance ★★☆\n\n"
+    product = build.graded(card + SOURCE, "99_title")
+    cells = {c.metadata.nbgrader.grade_id: c for c in product.cells if "nbgrader" in c.metadata}
+    assert set(cells) == {"ch99_double", "ch99_double_test"}
+    assert "### BEGIN SOLUTION" in cells["ch99_double"].source and cells["ch99_double"].metadata.nbgrader.solution
+    test = cells["ch99_double_test"]
+    assert test.metadata.nbgrader.points == 2 and "check.ch99_double(double)" in test.source
+    assert text(product).count("secret") == 2  # those that nbgrader cuts out; the analysis is left out
+
+
 def test_an_executed_notebook_keeps_what_it_shows(tmp_path):
     product = build.solved("# %% [markdown]\n# # One\n\n# %%\nprint(6 * 7)\n", "99_title")
     product.cells = [cell for cell in product.cells if "google.colab" not in cell.source]
