@@ -10,7 +10,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --disable-pip-version-check -qq -c constraints.txt
 
-.PHONY: help course lab test check format notebooks run bench data clean
+.PHONY: help course lab test check format notebooks run colab bench data clean
 
 help:  ## this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ notebooks: .venv/course.stamp  ## write notebooks/ anew from solutions/ (your ed
 run: .venv/course.stamp  ## execute every chapter in the cpu profile, or one: make run CH=05
 	$(PY) solutions/build.py run $(CH)
 
+colab: .venv-colab/colab.stamp  ## run the students' notebooks with Colab's versions of the front end
+	COURSE_PROFILE=ci PYTHONPATH=. .venv-colab/bin/python -m pytest -q -p no:cacheprovider --nbval-lax notebooks
+
 bench: .venv/bench.stamp  ## time our operators and solvers against their peers
 	$(PY) -m benchmarks
 
@@ -48,7 +51,7 @@ data: .venv/dev.stamp  ## build the arrays in data/ anew from the packages they 
 	$(PY) data/build.py
 
 clean:  ## remove the environment and every cache of this folder
-	rm -rf .venv .cache build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-colab .cache build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written last, so an interrupted set-up goes on at the next call; a healthy .venv is kept.
@@ -77,6 +80,16 @@ clean:  ## remove the environment and every cache of this folder
 	@echo "Setting up .venv: what the tests need ..."
 	@$(INSTALL) -e ".[notebooks,dev]"
 	@$(INSTALL) --no-deps -r requirements-reference.txt
+	@touch $@
+
+# Its own front end; everything else is borrowed from .venv.
+.venv-colab/colab.stamp: constraints-colab.txt .venv/dev.stamp
+	@echo "Setting up .venv-colab: the front end of Colab ..."
+	@$(PY) -m venv --clear .venv-colab
+	@$(PY) -c "import sysconfig; print(sysconfig.get_path('purelib'))" > \
+	  "$$(.venv-colab/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/borrowed.pth"
+	@.venv-colab/bin/python -m pip install --disable-pip-version-check -qq --ignore-installed -c constraints-colab.txt \
+	  ipython ipykernel ipywidgets matplotlib nbval pytest setuptools
 	@touch $@
 
 .venv/bench.stamp: requirements-peers.txt .venv/dev.stamp

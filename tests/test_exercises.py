@@ -1,6 +1,7 @@
 """Every exercise knows a right answer, another right answer, the stub, and planted mistakes by their names."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from course_lib.teach import check, use
 from course_lib.teach.exercise import Exercise
 from course_lib.teach.relation import relation
 
+ROOT = Path(__file__).parent.parent
 LEARNERS = {
     name: importlib.import_module(f"solutions_of_learners.{name}") for name in sorted({n[:4] for n in check.EXERCISES})
 }
@@ -129,3 +131,8 @@ def test_relations_of_complex_arrays():
         found = relation(wrong, x, 1e-4)
         assert found is not None and found.name == name
     assert relation(x + 1, x, 1e-4) is None and relation(torch.zeros_like(x), x, 1e-4) is None
+
+
+@pytest.mark.parametrize("name", check.EXERCISES)
+def test_the_guide_for_teachers_lists_the_exercise(name):
+    assert f"`{name}`" in (ROOT / "docs" / "teaching.md").read_text("utf-8")
