@@ -65,7 +65,7 @@ class Settings:
 
 
 cfg = {
-    "ci": Settings(40, 64, 2, 4),
+    "ci": Settings(40, 128, 2, 4),
     "cpu": Settings(80, 128, 4, 12),
     "gpu": Settings(80, 128, 6, 12),
 }[profile().name]
@@ -85,6 +85,7 @@ print(f"{'versions':12}Python {platform.python_version()}, torch {torch.__versio
 # > | $D$ | differences to the next row and column | `D` |
 # > | $\lVert c\rVert_1$ | $\ell_1$ norm: the sum of all magnitudes | `c.abs().sum()` |
 # > | $\lambda$ | weight of the $\ell_1$ norm against the data | `lam` |
+# > | $s$ | length of a gradient step | `step` |
 # > | $R$ | acceleration: all samples over measured samples | `R` |
 #
 # ## The data
@@ -234,10 +235,9 @@ figures.lines(profiles, "pixels from the point", "PSF along the width", x=offset
 # %% [markdown]
 # Regular lines put echoes at a few places, each a good part of the peak: aliasing that looks like the image itself.
 # Random lines spread the echoes along one axis. Scattered points spread them over the plane, of which the curve shows
-# one row, so each is small. The
-# energy of the echoes is the same: what changes is whether they *add up* to something that looks like an image. Theory
-# calls this **incoherence**. Here "small echoes" means: a large wavelet coefficient of the image stands out above the
-# veil, and a threshold can pick it.
+# one row, so each is small. The energy of the echoes is the same: what changes is whether they *add up* to something
+# that looks like an image. Theory calls this **incoherence**. Here "small echoes" means: a large wavelet coefficient of
+# the image stands out above the veil, and a threshold can pick it.
 #
 # ## The idea
 #
@@ -493,9 +493,10 @@ assert runs["cs_tv"][2] > (1.15 if c.profile().name == "ci" else 1.5) * runs["cs
 figures.lines(runs, "iterations", "NRMSE", x=counts)
 
 # %% [markdown]
-# Stopped after a handful of steps, both are far from what they can do, and TV shows no lead over wavelets. A comparison
-# with such a "TV" says nothing about TV. Whenever a network beats a classical method, ask two questions: was $\lambda$ tuned, and did it
-# converge? The library's default is 80 iterations.
+# Stopped after a handful of steps, both are far from what they can do, and one looks like the other: what tells them
+# apart comes later. A comparison with such a "TV" says nothing about TV. Whenever a network beats a classical method,
+# ask two questions: was $\lambda$ tuned, and did it converge? The library's default is 80 iterations; profile `ci` saves
+# time with half of them.
 #
 # Is the truth the image that the algorithm looks for? Ask for the cost of each, with TV as the penalty:
 
@@ -507,11 +508,12 @@ for name, x in candidates.items():
     data, variation = 0.5 * (sample.A(x) - sample.kspace).abs().square().sum().item(), total_variation(x).item()
     total[name] = data + 0.002 * variation
     print(f"{name:14}{data:16.3f}{variation:8.1f}{total[name]:8.3f}")
-assert total["cs_tv"] == min(total.values())
+assert total["cs_tv"] == min(total.values()) and total["zero-filled"] == max(total.values())
 
 # %% [markdown]
-# The truth costs more than the result: it does not fit the noise of the data, and it has texture to pay for. So the
-# minimum is not the truth, and a still lower cost would not be a better image.
+# Zero-filling has the lowest TV and the worst fit: both terms are needed. And the truth costs *more* than the result of
+# TV: it does not fit the noise of the data, and it has texture to pay for. So the minimum is not the truth, and a still
+# lower cost would not be a better image.
 
 # %% [markdown]
 # ## 6. The blocks of the wavelet grid, and random shifts
@@ -558,15 +560,14 @@ table = torch.stack([scores.values["psnr"] for scores in found], 1)  # (slice, l
 lost = table.amax(1) - table[:, around.index(min(around, key=lambda lam: abs(lam - tuned["cs_tv"])))]
 print("best lambda of each slice:", ", ".join(f"{around[i]:.2g}" for i in table.argmax(1).tolist()))
 print(f"the tuned lambda loses {lost.mean():.2f} dB on average, at most {lost.max():.2f} dB, against the oracle")
-assert lost.mean() < 0.8 < (table.amax(1) - table.amin(1)).min()  # little, though lambda matters
+assert lost.mean() < 0.3 * (table.amax(1) - table.amin(1)).mean()  # little, though lambda matters
 curves = {f"slice {i + 1}": row.tolist() for i, row in enumerate(table)}
 figures.lines(curves, "lambda = 10^x", "PSNR (dB)", x=[torch.tensor(lam).log10().item() for lam in around])
 
 # %% [markdown]
-# Around its best value each curve is flat, so an honest $\lambda$, tuned on other people and other anatomies, costs only
-# some tenths of a decibel. That is little against what the method gains, and not nothing: published differences between
-# methods are often as small. Change the *application*, the noise or $R$, and the top of the curve moves. Claim 8 of
-# `docs/verdicts.md` measures both; section 11 shows one such change.
+# Around its best value each curve is flat, so an honest $\lambda$, tuned on other people and other anatomies, loses
+# little here. Change the *application*, the noise or $R$, and the top of the curve moves. Claim 8 of `docs/verdicts.md`
+# measures both on more slices; section 11 shows one such change.
 #
 # `tune` takes the lowest mean NRMSE. Would another metric choose the same $\lambda$? The scores above hold the answer:
 
@@ -661,8 +662,14 @@ ladder = {
 }
 shares = {name: [flat_share(x) for x in found] for name, found in ladder.items()}
 shares["truth"] = [flat_share(sample.image)] * len(strengths)
-print({name: round(values[-1], 2) for name, values in shares.items()})
-assert shares["cs_tv"][-1] > shares["truth"][0] and shares["cs_tv"][-1] > shares["cs_tv"][0]
+at_best = {}
+for name, found in ladder.items():
+    errors = [c.metrics.nrmse(x, sample.image).item() for x in found]
+    i = errors.index(min(errors))
+    at_best[name] = shares[name][i]
+    print(f"{name:11} smallest error at lambda = {around[i]:.2g}, there {100 * at_best[name]:.0f} % are flat")
+print(f"{'truth':11} {100 * shares['truth'][0]:.0f} % are flat")
+assert shares["cs_tv"][-1] > at_best["cs_tv"] > 2 * shares["truth"][0] > at_best["cs_wavelet"]
 powers = [torch.tensor(lam).log10().item() for lam in around]
 figures.lines(shares, "lambda = 10^x", "share of flat pixels in the head", x=powers)
 
@@ -689,7 +696,8 @@ blocks("0.022")
 slider("lambda", blocks, list(strengths))
 
 # %% [markdown]
-# The blocks are no property of compressed sensing as such. They come with $\lambda$, and with the prior: a prior that
+# With TV the smallest error is already too flat: more than twice the share of the truth. With wavelets it is not. So
+# the blocks are no property of compressed sensing as such. They come with $\lambda$, and with the prior: a prior that
 # likes flat patches returns flat patches. Claim 7 of `docs/verdicts.md` compares tuned TV with a network at *equal*
 # PSNR.
 
@@ -836,7 +844,7 @@ quiz.choice(
     right={"little about TV": "It may be unconverged (section 5) and untuned (section 7)."},
     wrong={
         "how good TV is on these data": "Only when it has converged and lambda was tuned on such data.",
-        "an upper bound for TV": "Tuning and more iterations can only bring it up.",
+        "an upper bound for TV": "A tuned lambda and more iterations usually bring it up.",
     },
 )
 
