@@ -29,6 +29,7 @@ REPOSITORY = ""  # address of the public repository, such as https://github.com/
 SOLUTION = re.compile(r"^([ \t]*)#: solution\n.*?^[ \t]*#: end\n?", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^[ \t]*#: (solution|end)\n?", re.MULTILINE)
 STUB = 'raise NotImplementedError("your code here")'
+QUESTION = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # a question's source would tell its answer
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -158,7 +159,8 @@ def _notebook(cells: list[NotebookNode], name: str) -> NotebookNode:
         cell.id = f"cell-{i:03}"
         tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("same:")]
         grading = {key: cell.metadata[key] for key in ("nbgrader",) if key in cell.metadata}
-        cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | grading)
+        folded = QUESTION if cell.source.startswith("quiz.") else {}
+        cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | folded | grading)
     return nbformat.from_dict({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
 
 

@@ -75,6 +75,14 @@ def test_an_assignment_has_a_cell_to_fill_in_and_a_test_with_a_point_a_star():
     assert text(product).count("secret") == 2  # those that nbgrader cuts out; the analysis is left out
 
 
+def test_the_source_of_a_question_is_folded_away():
+    source = "# %%\nx = 1\n\n# %%\nquiz.number('How many?', x, 'One.')\n"
+    hidden = [
+        cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in build.student(source, "99").cells
+    ]
+    assert hidden[-2:] == [False, True]
+
+
 def test_an_executed_notebook_keeps_what_it_shows(tmp_path):
     product = build.solved("# %% [markdown]\n# # One\n\n# %%\nprint(6 * 7)\n", "99_title")
     product.cells = [cell for cell in product.cells if "google.colab" not in cell.source]

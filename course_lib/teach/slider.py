@@ -21,10 +21,10 @@ class Slider(VBox):
             options=list(settings), value=start, description=label, continuous_update=False,
             style={"description_width": "initial"}, layout=Layout(width="32em"),
         )  # fmt: skip
-        self.image, self.words = Image(format="png"), HTML()
+        self.image, self.words = Image(format="png", layout=Layout(max_width="100%")), HTML()
         self.slider.observe(lambda change: self.show(change["new"]), names="value")
         self.show(start)
-        super().__init__([self.slider, self.image, self.words])
+        super().__init__([self.slider, self.image, self.words], layout=Layout(align_items="flex-start"))
 
     def show(self, setting: Hashable) -> None:
         """Draw a setting; the words below the picture say what is to be seen."""
