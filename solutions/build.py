@@ -159,7 +159,7 @@ def _notebook(cells: list[NotebookNode], name: str) -> NotebookNode:
         cell.id = f"cell-{i:03}"
         tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("same:")]
         grading = {key: cell.metadata[key] for key in ("nbgrader",) if key in cell.metadata}
-        folded = QUESTION if cell.source.startswith("quiz.") else {}
+        folded = QUESTION if re.search(r"^quiz\.", cell.source, re.MULTILINE) else {}
         cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | folded | grading)
     return nbformat.from_dict({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
 
