@@ -42,7 +42,7 @@ run: .venv/course.stamp  ## execute every chapter in the cpu profile, or one: ma
 	$(PY) solutions/build.py run $(CH)
 
 colab: .venv-colab/colab.stamp  ## run the students' notebooks with Colab's versions of the front end
-	COURSE_PROFILE=ci PYTHONPATH=. .venv-colab/bin/python -m pytest -q -p no:cacheprovider --nbval-lax notebooks
+	COURSE_PROFILE=ci PYTHONPATH="$(CURDIR)" .venv-colab/bin/python -m pytest -q -p no:cacheprovider --nbval-lax notebooks
 
 bench: .venv/bench.stamp  ## time our operators and solvers against their peers
 	$(PY) -m benchmarks
