@@ -24,12 +24,12 @@
 # ## What you can do at the end
 #
 # 1. **Explain** why smooth coils make neighbouring k-space samples predict each other (section 1).
-# 2. **Fit** GRAPPA's weights by least squares and **fill** the gaps with them, in 15 lines (section 3).
+# 2. **Fit** GRAPPA's weights by least squares and **fill** the gaps with them, in 15 lines (exercises 1 to 3).
 # 3. **Tune** kernel and ridge on validation data (section 4).
 # 4. **Measure** the noise of GRAPPA and compare it with SENSE's $g$-factor (section 5).
 # 5. **Predict** where GRAPPA fails: high $R$, few calibration lines, irregular masks (section 6).
-# 6. **Solve** for all missing samples at once with SPIRiT, for any mask (section 7), and **judge** all of it on an
-#    unseen subject and a real scan (section 8).
+# 6. **Solve** for all missing samples at once with SPIRiT, for any mask (exercises 4 and 5), and **judge** all of it
+#    on an unseen subject and a real scan (section 8).
 #
 # **You need** least squares and chapter 03 (coils, SENSE, $g$-factor). **Time**: about 70 minutes of reading and
 # thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores. Nothing is trained on other
@@ -54,7 +54,7 @@ from course_lib.solve import grappa, spirit
 from course_lib.solve.calibrate import compress, espirit, whiten
 from course_lib.solve.gfactor import gfactor, pseudo_replica
 from course_lib.solve.unfold import unfold
-from course_lib.teach import figures
+from course_lib.teach import check, figures, quiz, slider, use
 
 START = time.perf_counter()
 
@@ -125,6 +125,7 @@ figures.mask(masks)
 #
 # > **Predict 1.** Take three lines of k-space side by side. Hide the middle one and guess its samples from the two
 # > outer ones, by least squares. With one coil, how large is the error, in percent of the signal? With eight coils?
+# > (Whoever guesses 0 is wrong by 100 %.)
 #
 # The weights are fitted on the upper half of the calibration rows and tried on the lower half, which they have not
 # seen.
@@ -132,12 +133,16 @@ figures.mask(masks)
 # %%
 first, stop = acs(masks["R = 2"])
 block = full[..., first:stop]  # the calibration lines, and neighbours that were acquired anyway
-cut_out = Hankel(block.shape[-2:], (5, 3))  # windows of 5 rows and 3 lines
+
+
+def windows_of(k, lines):
+    """All windows of 5 rows and so many lines, at every place where one fits, (place, coil, 5, lines)."""
+    return Hankel(k.shape[-2:], (5, lines))(k)[0].unflatten(1, (-1, 5, lines))
 
 
 def unexplained(coils):
     """Share of the middle line of coil 1 that its neighbours in so many coils do not predict, on unseen rows."""
-    windows = cut_out(block[:, :coils])[0].unflatten(1, (coils, 5, 3))
+    windows = windows_of(block[:, :coils], 3)
     S, T = windows[..., [0, 2]].flatten(1), windows[:, 0, 2, 1]
     known = len(S) // 2
     w = torch.linalg.lstsq(S[:known], T[:known, None]).solution[:, 0]
@@ -147,11 +152,11 @@ def unexplained(coils):
 shares = {coils: unexplained(coils) for coils in (1, 2, 4, 8)}
 for coils, share in shares.items():
     print(f"{coils} coils: {100 * share:5.1f} % of the hidden line is not explained")
-assert shares[8] < 0.5 * shares[1]
+assert shares[8] < 0.15 and shares[1] > 0.8
 
 # %% [markdown]
-# One coil says little about the gap; eight say nearly everything. Why? A coil image is the image *times* a map.
-# A product in the image is a **convolution** in k-space: every sample of coil $c$ is a blend of the true k-space
+# One coil says next to nothing about the gap: with 100 % one might as well guess 0. Eight say nearly everything. Why? A coil image is the image *times* a map. A product in the image is a **convolution** in k-space:
+# every sample of coil $c$ is a blend of the true k-space
 # around it, and the blend's weights are the Fourier transform of the map. Maps are smooth, so this blend is short.
 # Below: the k-space of a map, and of the coil image. One is a dot, the other fills the plane.
 
@@ -185,80 +190,142 @@ figures.images({"zeros, R = 2": combined(y2), "zeros, R = 4": combined(y4)}, tru
 #
 # ## 3. GRAPPA by hand
 #
-# $$\min_w \lVert S\,w - T\rVert^2 + \lambda\lVert w\rVert^2$$
+# Slide a window of five rows and $R + 1$ lines over the calibration block. Its first and last lines play the acquired
+# ones, the lines between them play the gaps. One window is one example: a row of $S$ holds the first and last lines,
+# of all coils, and the same row of $T$ the gaps in the *middle* row of the window, of all coils. The weights are
 #
-# For $R = 2$ a window is five rows by three lines: the outer lines are acquired, the middle one is the gap. `fit`
-# solves the least squares problem for all coils at once through the normal equations, `fill` slides the same window
-# over all of k-space. $\lambda$ is relative to the mean energy of a column of $S$.
+# $$\min_w \lVert S\,w - T\rVert^2 + \lambda\,e\,\lVert w\rVert^2
+# \quad\Leftrightarrow\quad (S^HS + \lambda\,e\,I)\,w = S^HT$$
+#
+# where $e$ is the mean energy of a column of $S$: with it, $\lambda$ means the same for bright and dark scans.
+
+
+# %% [markdown]
+# > **Exercise 1** · core · 15 minutes · importance ★★★
+# >
+# > Write `fit(block, lam, R)`: the weights, (coils * 5 * 2, coils * (R - 1)), from calibration lines `block` (1, coil,
+# > height, lines). Cut the windows with `windows_of`. Columns of $S$ run coil by coil, then row by row; columns of $T$
+# > coil by coil, then gap by gap: that is what `flatten(1)` makes of (place, coil, ...).
+# >
+# > <details><summary>Hint 1</summary>`windows = windows_of(block, R + 1)`, then `windows[..., [0, R]]` are the acquired
+# > lines and `windows[:, :, 2, 1:R]` the gaps in the middle row.</details>
+# > <details><summary>Hint 2</summary>$S^H$ of a complex matrix is `S.mH`. `S.T` forgets to conjugate, and nothing warns
+# > you.</details>
+# > <details><summary>Hint 3</summary>The diagonal of $S^HS$ holds the energy of each column:
+# > `e = gram.diagonal().real.mean()`. Then `torch.linalg.solve(gram + lam * e * torch.eye(len(gram)), S.mH @ T)`.</details>
 
 
 # %%
-def windows_of(k):
-    """(place, coil, 5 rows, 3 lines)"""
-    return Hankel(k.shape[-2:], (5, 3))(k)[0].unflatten(1, (-1, 5, 3))
-
-
-def fit(block, lam):
-    windows = windows_of(block)
-    S, T = windows[..., [0, 2]].flatten(1), windows[:, :, 2, 1]
+def fit(block, lam, R=2):
+    """GRAPPA's weights w with T = S w from calibration lines (1, coil, height, lines)."""
+    #: solution
+    windows = windows_of(block, R + 1)
+    S, T = windows[..., [0, R]].flatten(1), windows[:, :, 2, 1:R].flatten(1)
     gram = S.mH @ S
     ridge = lam * gram.diagonal().real.mean() * torch.eye(len(gram))
     return torch.linalg.solve(gram + ridge, S.mH @ T)
+    #: end
 
 
+check.ch04_fit(fit)
+
+# %%
+fit = use(fit, check.ch04_fit)
+w = fit(block, 1e-3)
+print(f"{w.shape[0]} weights for each of {w.shape[1]} coils, from {len(windows_of(block, 3))} windows")
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** $S^HS$ is Hermitian and positive, $S^TS$ is neither: with `.T` the solver returns weights all the same,
+# and they minimise nothing. All coils share one $S$, so one matrix is factored once, for as many right hand sides as
+# there are coils and gaps.
+
+# %% [markdown]
+# Now use the weights where lines are missing. For $R = 2$ that is easy: a guess for *every* sample from the lines on
+# its left and right, of which only those in the gaps are kept.
+#
+# > **Exercise 2** · core · 10 minutes · importance ★★★
+# >
+# > Write `fill(y, mask, w)` for $R = 2$: k-space in which acquired samples are as they were, and every other one is
+# > $S\,w$ of the window around it. Beyond the edge k-space is zero.
+# >
+# > <details><summary>Hint 1</summary>`pad(y, (left, right, top, bottom))` adds zeros. How many on each side, so that
+# > there is exactly one window of 5 rows and 3 lines around every sample?</details>
+# > <details><summary>Hint 2</summary>`S @ w` is (place, coil), k-space is (1, coil, height, width): first `.mT`, then
+# > `.reshape(y.shape)`. (Not `.mH`: here the transpose only puts numbers in order.)</details>
+# > <details><summary>Hint 3</summary>`torch.where(mask > 0, y, guess)`</details>
+
+
+# %%
 def fill(y, mask, w):
-    S = windows_of(pad(y, (1, 1, 2, 2)))[..., [0, 2]].flatten(1)  # a window around every sample
+    """Gaps of k-space (1, coil, height, width), every second line acquired, from their left and right neighbours."""
+    #: solution
+    S = windows_of(pad(y, (1, 1, 2, 2)), 3)[..., [0, 2]].flatten(1)  # a window around every sample
     guess = (S @ w).mT.reshape(y.shape)
     return torch.where(mask > 0, y, guess)  # what was measured stays
+    #: end
 
 
-w = fit(block, lam=1e-3)
+check.ch04_fill(fill)
+
+# %%
+fill = use(fill, check.ch04_fill)
 k2 = fill(y2, masks["R = 2"], w)
-print(f"{w.shape[0]} weights for each of {w.shape[1]} coils, from {cut_out.places[0] * cut_out.places[1]} windows")
 figures.images({"zeros, R = 2": combined(y2), "GRAPPA, R = 2": combined(k2)}, truth, window=window, error_limit=5)
 
 # %% [markdown]
 # No map was used to fill the gaps. (The coils are then combined with maps, to compare with other methods; a root sum
 # of squares would do.) The error that is left looks like noise, with no second head in it.
 #
-# The library's `grappa` does the same for any $R$, any first line and any kernel. One detail: where `fill` above looks
-# at both neighbours of *every* sample, the library computes only the gaps.
+# The library's `grappa` does the same for any $R$, any first line and any kernel.
 
 # %%
 library = grappa.grappa(y2, masks["R = 2"], kernel=(5, 2), lam=1e-3)
-where = masks["R = 2"].roll(1, -1) * (1 - masks["R = 2"])  # a gap whose left neighbour was acquired
-difference = ((k2 - library) * where).norm() / library.norm()
+difference = ((k2 - library).norm() / library.norm()).item()
 print(f"by hand and by the library: relative difference {difference:.1e}")
 assert difference < 1e-3
 
 # %% [markdown]
-# **Exercise 1** (core, 15 min). Write `fit` and `fill` for $R = 3$: windows of five rows and *four* lines, of which the
-# outer two are acquired and the inner two are gaps. Each gap has weights of its own. Compare with the library.
-#
-# ### Exercise 1: a solution
-#
-# Only the window and the columns change; `T` now holds two lines, side by side, and each is written to its place.
+# > **Exercise 3** · stretch · 20 minutes · importance ★★☆
+# >
+# > Write `fill_any(y, mask, w, R, first)` for any $R$: lines `first`, `first + R`, ... are acquired, and some more in the
+# > centre. Each of the $R - 1$ gaps between two lines has weights of its own, columns of `w` in the order of
+# > exercise 1.
+# >
+# > <details><summary>Hint 1</summary>Take one gap after the other. Gap 1 lies beside its left line: the window around it
+# > begins one line to the left and ends `R - 1` lines to the right. And gap 2?</details>
+# > <details><summary>Hint 2</summary>The columns of `w` that belong to a gap, for all coils:
+# > `w[:, gap - 1 :: R - 1]`.</details>
+# > <details><summary>Hint 3</summary>Line `j` is gap number `(j - first) % R`; 0 means acquired.</details>
+
 
 # %%
-R, mask3 = 3, uniform(cfg.size, 3, cfg.lines, offset=0)
-y3 = full * mask3
-first, stop = acs(mask3)
-block3 = full[..., first:stop]
-windows = Hankel(block3.shape[-2:], (5, 4))(block3)[0].unflatten(1, (-1, 5, 4))
-S, T = windows[..., [0, 3]].flatten(1), windows[:, :, 2, 1:3].flatten(1)  # T: (place, coil * 2)
-gram = S.mH @ S
-w3 = torch.linalg.solve(gram + 1e-3 * gram.diagonal().real.mean() * torch.eye(len(gram)), S.mH @ T)
-padded = pad(y3, (0, 3, 2, 2))  # zeros beyond the last line
-places = Hankel(padded.shape[-2:], (5, 4))(padded)[0].unflatten(1, (-1, 5, 4))
-guess = (places[..., [0, 3]].flatten(1) @ w3).unflatten(1, (-1, 2)).unflatten(0, (cfg.size, -1))
-k3 = y3.clone()
-for gap in (1, 2):  # windows that begin at an acquired line: every third
-    lines = range(gap, cfg.size, 3)
-    k3[0, :, :, gap::3] = guess[:, : 3 * len(lines) : 3, :, gap - 1].permute(2, 0, 1)
-k3 = torch.where(mask3 > 0, y3, k3)
-library = grappa.grappa(y3, mask3, kernel=(5, 2), lam=1e-3)
-print(f"relative difference {(k3 - library).norm() / library.norm():.1e}")
-assert (k3 - library).norm() < 1e-3 * library.norm()
+def fill_any(y, mask, w, R, first):
+    """All gaps of k-space (1, coil, height, width) in which lines first, first + R, ... were acquired."""
+    #: solution
+    k, number = y, (torch.arange(y.shape[-1]) - first) % R
+    for gap in range(1, R):
+        S = windows_of(pad(y, (gap, R - gap, 2, 2)), R + 1)[..., [0, R]].flatten(1)
+        guess = (S @ w[:, gap - 1 :: R - 1]).mT.reshape(y.shape)
+        k = torch.where(number == gap, guess, k)
+    return torch.where(mask > 0, y, k)
+    #: end
+
+
+check.ch04_fill_any(fill_any)
+
+# %%
+fill_any = use(fill_any, check.ch04_fill_any)
+for R, offset in ((3, 0), (3, 2), (4, 1)):
+    mask = uniform(cfg.size, R, cfg.lines, offset=offset)
+    begin, end = acs(mask)
+    k = fill_any(full * mask, mask, fit(full[..., begin:end], 1e-3, R), R, offset)
+    library = grappa.grappa(full * mask, mask, kernel=(5, 2), lam=1e-3)
+    print(f"R = {R}, first line {offset}: relative difference {(k - library).norm() / library.norm():.1e}")
+    assert (k - library).norm() < 1e-3 * library.norm()
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** Padding moves the window: `gap` zeros on the left let the first window begin `gap` lines before line 0.
+# Away from the lattice the same formula makes nonsense, for its "neighbours" are zeros; `number == gap` leaves it out.
 
 # %% [markdown]
 # ## The idea
@@ -309,6 +376,40 @@ print(f"chosen for R = 4: {kernel[0]} x {kernel[1]}, lam = {lam:g}")
 # few windows are left to fit them. With a fixed number of calibration lines a *smaller* model can win. This is the bias
 # and the variance of every regression, in a scanner.
 #
+# What does the ridge do to the image? Find the $\lambda$ at which *you* would stop, on the real scan at $R = 4$. Then
+# look at the number.
+
+
+# %%
+def ridge(lam):
+    """The real scan at R = 4, filled with the weights of one lam."""
+    image = combined(grappa.grappa(y4, masks["R = 4"], kernel, lam))
+    return figures.images({f"lam = {lam:g}": image}, truth, window=window, error_limit=10).saying(
+        f"lam = {lam:g}: NRMSE {c.metrics.nrmse(image, truth).item():.3f}."
+    )
+
+
+ridge(1e-6)
+
+# %%
+ridge(1.0)
+
+# %%
+RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+slider("lam", ridge, RIDGES)
+
+# %% [markdown]
+# Large: the weights are pulled towards 0, the gaps are filled too weakly, and the outline of a second head returns.
+# Small: grain, because large weights add up noise. But below $10^{-2}$ the number hardly changes: a thousand examples
+# and more keep 112 weights in check by themselves.
+
+# %%
+filled = [combined(grappa.grappa(y4, masks["R = 4"], kernel, value)) for value in RIDGES]
+nrmses = [c.metrics.nrmse(image, truth).item() for image in filled]
+print(", ".join(f"{value:g}: {error:.3f}" for value, error in zip(RIDGES, nrmses)))
+assert max(nrmses[:5]) < 1.1 * min(nrmses) and nrmses[-1] > 1.3 * min(nrmses)
+
+# %% [markdown]
 # ## 5. Noise
 #
 # With fixed weights GRAPPA is linear, so its noise can be measured as in chapter 03: add noise to the acquired samples
@@ -384,8 +485,8 @@ figures.lines({"R = 3, 5 x 2 kernel": over_lines}, "calibration lines", "NRMSE",
 
 # %% [markdown]
 # Over $R$ the error grows faster and faster: the neighbours move away, and the coils' blends no longer reach each
-# other. From $R = 5$ on the longer kernel does worst, because it spans so many calibration lines that hardly a window
-# is left to fit it. Over the calibration lines the curve is flat for long, and has its cliff at the left end: few windows
+# other. At large $R$ the longer kernel does worse, because it spans so many calibration lines that hardly a window is
+# left to fit it. Over the calibration lines the curve is flat for long, and has its cliff at the left end: few windows
 # for many weights. Without a block no window fits at all, and the library says so. It also says so when the mask is
 # irregular:
 
@@ -430,49 +531,106 @@ figures.mask({"random lines": lines, "Poisson disc": points})
 # The full k-space nearly satisfies its own kernel, the one with gaps does not. What remains for the full one is mostly
 # noise: that cannot be predicted from neighbours, and should not.
 #
-# Second: how many iterations? The same story as CG-SENSE's in chapter 03. Early iterations find what the kernel is
+# Now the gaps. The shortest way to a k-space that satisfies both demands is to satisfy them in turn, again and again.
+#
+# > **Exercise 4** · core · 5 minutes · importance ★★★
+# >
+# > Write `step(k, y, mask, w)`, one such turn: predict every sample of the guess `k` from its neighbours, then put the
+# > measured ones back.
+# >
+# > <details><summary>Hint 1</summary>`spirit.predict(k, w)` is $G\,k$.</details>
+# > <details><summary>Hint 2</summary>Acquired samples come from `y`. The guess may have altered them.</details>
+
+
+# %%
+def step(k, y, mask, w):
+    """A guess k, predicted from its own neighbours, with the acquired samples y put back."""
+    #: solution
+    return torch.where(mask > 0, y, spirit.predict(k, w))
+    #: end
+
+
+check.ch04_step(step)
+
+# %%
+step = use(step, check.ch04_step)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** Two lines of a method that needs no solver: this is projection onto convex sets, the first algorithm of
+# the paper. Without the second half the guess drifts to a k-space that $G$ likes and nobody measured.
+
+# %% [markdown]
+# How many steps? And are there faster ones? Conjugate gradients, `spirit.complete`, minimise $\lVert(G - I)k\rVert^2$
+# over the missing samples. It is the same story as CG-SENSE's in chapter 03: early iterations find what the kernel is
 # sure of, late ones fit noise.
 
 # %%
-steps = [1, 2, 4, 8, 16, 32, 64]
+counts = [1, 2, 4, 8, 16, 32, 64]
 history = {}
 for name, mask in {"random lines": lines, "Poisson disc": points}.items():
     w = spirit.calibrate(full * mask, mask, (5, 5), 1e-3)
-    found = [spirit.complete(full * mask, mask, w, n) for n in steps]
+    found = [spirit.complete(full * mask, mask, w, n) for n in counts]
     history[name] = [c.metrics.nrmse(combined(k), truth).item() for k in found]
     assert (found[-1] * mask == full * mask).all(), "acquired samples stay"
     assert min(history[name]) < 0.9 * c.metrics.nrmse(combined(full * mask), truth).item()
-figures.lines(history, "iterations", "NRMSE", x=steps, lowest=True)
+k, by_steps = full * points, []
+for n in range(1, counts[-1] + 1):
+    k = step(k, full * points, points, w)
+    if n in counts:
+        by_steps.append(c.metrics.nrmse(combined(k), truth).item())
+history["Poisson disc, exercise 4"] = by_steps
+for i in (3, -1):
+    by_cg = history["Poisson disc"][i]
+    print(f"after {counts[i]} iterations: NRMSE {by_cg:.4f} by conjugate gradients, {by_steps[i]:.4f} by steps in turn")
+assert by_steps[3] > history["Poisson disc"][3] and by_steps[-1] < history["Poisson disc"][-1]
+figures.lines(history, "iterations", "NRMSE", x=counts, lowest=True)
 
 # %% [markdown]
-# **Exercise 2** (stretch, 20 min). `spirit` keeps acquired samples exactly. With noisy data one may instead minimise
-# $\lVert Mk - y\rVert^2 + \mu\lVert (G-I)k\rVert^2$. Write it with `c.solve.cg` for the Poisson mask. Does it lower the
-# error?
+# The curves fall, and where noise is fitted they rise again. When to stop is a parameter, like $\lambda$, and is tuned
+# like it. Steps in turn begin more slowly than conjugate gradients; they spoil the image more slowly, too.
 #
-# ### Exercise 2: a solution
-#
-# The normal equations are $(M + \mu\,(G-I)^H(G-I))\,k = y$. The adjoint of a matrix at every pixel is its conjugate
-# transpose.
+# > **Exercise 5** · stretch · 20 minutes · importance ★★☆
+# >
+# > `spirit` keeps acquired samples exactly, their noise included. One may instead minimise
+# > $\lVert Mk - y\rVert^2 + \mu\lVert (G-I)k\rVert^2$. Its normal equations are
+# > $(M + \mu\,(G-I)^H(G-I))\,k = y$. Write the left hand side as `normal(k, mask, G, mu)`. `G` is given as in the
+# > library: a matrix of coils at each pixel of the *image*, (1, target, coil, height, width).
+# >
+# > <details><summary>Hint 1</summary>`ifft2c(k)` goes to the image, and there $G$ is
+# > `torch.einsum("btchw,bchw->bthw", G, x)`. `fft2c` comes back.</details>
+# > <details><summary>Hint 2</summary>The identity, for every pixel: `torch.eye(coils)[:, :, None, None]`.</details>
+# > <details><summary>Hint 3</summary>The adjoint of the matrix at each pixel exchanges target and coil, and conjugates:
+# > sum over the targets of `D.conj()`.</details>
+
 
 # %%
-w = spirit.calibrate(full * points, points, (5, 5), 1e-3)
-D = spirit.matrices(w, full.shape[-2:])
-D.diagonal(dim1=1, dim2=2).sub_(1)
+def normal(k, mask, G, mu):
+    """(M + mu (G - I)^H (G - I)) k for k-space (1, coil, height, width)."""
+    #: solution
+    D = G - torch.eye(G.shape[1])[:, :, None, None]
+    off = torch.einsum("btchw,bchw->bthw", D, ifft2c(k))
+    return mask * k + mu * fft2c(torch.einsum("btchw,bthw->bchw", D.conj(), off))
+    #: end
 
 
-def normal(k, mu):
-    off = (D * ifft2c(k)[:, None]).sum(2)
-    return points * k + mu * fft2c((D.conj() * off[:, :, None]).sum(1))
+check.ch04_soft(normal)
 
-
-soft = {mu: c.solve.cg(lambda k, mu=mu: normal(k, mu), full * points, iterations=30) for mu in (0.1, 1.0, 10.0)}
+# %%
+normal = use(normal, check.ch04_soft)
+G = spirit.matrices(spirit.calibrate(full * points, points, (5, 5), 1e-3), full.shape[-2:])
+soft = {
+    mu: c.solve.cg(lambda k, mu=mu: normal(k, points, G, mu), full * points, iterations=30) for mu in (0.1, 1.0, 10.0)
+}
 for mu, k in soft.items():
     print(f"mu = {mu:g}: NRMSE {c.metrics.nrmse(combined(k), truth).item():.4f}")
-print(f"samples kept: NRMSE {min(history['Poisson disc']):.4f} at the best number of iterations")
+kept = min(history["Poisson disc"])
+print(f"samples kept: NRMSE {kept:.4f} at the best number of iterations")
+assert 0.85 < min(c.metrics.nrmse(combined(k), truth).item() for k in soft.values()) / kept < 1.15
 
 # %% [markdown]
-# The soft version may alter measured samples, and our truth holds the *same* noise as these samples, so keeping them is
-# rewarded here. Whether it is better in truth, this table cannot say.
+# A moderate $\mu$ is about as good as exact samples. Do not read more out of it: our truth holds the *same* noise as
+# the samples, so keeping them is rewarded here, and the number of iterations was picked by looking at the truth. Which
+# one is better on another scan, this table cannot say.
 #
 # ## 8. How good is it, on people it has not seen?
 #
@@ -534,6 +692,7 @@ for name, draw in {"random lines": protocol(4), "Poisson disc": disc}.items():
     methods = {"zero_filled": c.build("zero_filled"), "sense_cg": c.build("sense_cg", iterations=int(n))}
     methods["spirit"] = c.build("spirit", kernel=size, lam=value, iterations=int(m))
     results[name] = compare(draw, methods, baseline="sense_cg")
+    assert all(rows["spirit"].mean("nrmse") < rows["zero_filled"].mean("nrmse") for rows in results[name].values())
 
 # %% [markdown]
 # SPIRiT fills any mask, and it beats the zeros in the table. Against CG-SENSE the sign of the last column decides, and
@@ -583,14 +742,20 @@ figures.images({name: broken[name] for name in few} | {"GRAPPA, RSS": rss["RSS"]
 # the two apart: it calls both of them bad. Maps that are moved a little do little harm at $R = 2$; look for the arc
 # of a second head in SENSE's error, and for its absence in GRAPPA's.
 #
-# **Exercise 3** (stretch, 15 min). GRAPPA has a weak spot of its own: the calibration lines. Corrupt *them* (add noise
-# of ten times the usual size to the calibration lines only) and run both methods. Who breaks now?
-#
-# ### Exercise 3: a solution
-#
-# SENSE unfolds the regular lines and is given maps; noise on the lines between them does not reach it.
+# > **Exercise 6** · stretch · 15 minutes · importance ★☆☆
+# >
+# > GRAPPA has a weak spot of its own: the calibration lines. Corrupt *them* (add noise of ten times the usual size to the
+# > calibration lines only) and run both methods. Who breaks now? (Nobody checks this one; the solution is in
+# > `solutions/`.)
+# >
+# > <details><summary>Hint 1</summary>`mask * (1 - uniform(cfg.size, 2))` are the calibration lines that are not on the
+# > lattice, and noise of the usual size is `torch.randn_like(y)`.</details>
 
-# %%
+# %% [markdown] tags=["solution"]
+# **A solution of exercise 6.** SENSE unfolds the regular lines and is given maps; noise on the lines between them does
+# not reach it.
+
+# %% tags=["solution"]
 between = mask * (1 - uniform(cfg.size, 2))
 dirty = y + 10 * between * torch.randn_like(y)
 hurt = {"GRAPPA": combined(grappa.grappa(dirty, mask, kernel, lam)), "SENSE": unfold(dirty, mask, maps)}
@@ -607,46 +772,80 @@ assert c.metrics.nrmse(hurt["GRAPPA"], truth) > c.metrics.nrmse(hurt["SENSE"], t
 #   the calibration lines of the mask alone, both would be worse.
 # - **The real scan is one person** in five contrasts. Its interval says how contrasts vary, nothing about people.
 # - **Noise that follows the coils looks like texture.** Where $g$ is high a small lesion drowns while NRMSE stays.
-#
+
+# %% [markdown]
 # ## Quiz
-#
-# <details><summary>1. Why can GRAPPA's weights from the centre be used at the edge of k-space?</summary>
-#
-# - *Because the image is smooth*: no; its k-space differs everywhere, and GRAPPA works for any image.
-# - **Because the maps are the same for all of k-space**: yes. The blend that a coil makes of the true k-space is a
-#   convolution, which is the same everywhere.
-# - *Because the edge is zero*: it is small, not zero, and the details of the image are there.
-# </details>
-#
-# <details><summary>2. R = 4, four lines in the kernel: how many calibration lines does one window need?</summary>
-#
-# - *4*: these are the acquired ones; the gaps between them must be known as well, to have a target.
-# - *16*: $4 \times 4$ counts one gap too many.
-# - **13**: from the first acquired line to the last, $(4 - 1) \cdot 4 + 1$.
-# </details>
-#
-# <details><summary>3. What happens if SPIRiT's kernel may use the sample itself?</summary>
-#
-# - *The fit gets better, so the image does*: the fit gets perfect, and says nothing.
-# - **$G = I$, and every k-space is consistent**, zeros in the gaps included.
-# - *Nothing, the weight becomes 0 by itself*: least squares picks the perfect predictor, 1.
-# </details>
-#
-# <details><summary>4. GRAPPA's noise map shows g = 0.9. Is it better than a full scan?</summary>
-#
-# - *Yes, less noise than nature allows*: only for unbiased answers is there such a limit.
-# - **No: it has less noise and some bias.** Shrinking an image to zero has no noise at all.
-# - *No, g below 1 is a bug*: it can be one, but a ridge does it as well.
-# </details>
-#
-# <details><summary>5. Compute it: how many weights has GRAPPA with 8 coils, 5 x 4 samples and R = 4?</summary>
-#
-# $8 \cdot 5 \cdot 4 = 160$ inputs for each of $8 \cdot 3 = 24$ targets: **3,840**. With 16 coils the number is four
-# times as large, because both inputs and targets double: `grappa.calibrate(...).numel()` says so.
-# </details>
 
 # %%
-assert grappa.calibrate(y4, masks["R = 4"], (5, 4)).numel() == 3840
+quiz.choice(
+    "1. Why can GRAPPA's weights from the centre be used at the edge of k-space?",
+    right={
+        "because the maps are the same for all of k-space": "The blend that a coil makes of the true k-space is a "
+        "convolution, which is the same everywhere."
+    },
+    wrong={
+        "because the image is smooth": "Its k-space differs everywhere, and GRAPPA works for any image.",
+        "because the edge is zero": "It is small, not zero, and the details of the image are there.",
+    },
+)
+
+# %%
+quiz.choice(
+    "2. R = 4, four lines in the kernel: how many calibration lines does one window need?",
+    right={"13": "From the first acquired line to the last: (4 - 1) * 4 + 1."},
+    wrong={
+        "4": "These are the acquired ones; the gaps between them must be known as well, to have a target.",
+        "16": "4 * 4 counts one gap too many.",
+    },
+)
+
+# %%
+quiz.choice(
+    "3. What happens if SPIRiT's kernel may use the sample itself?",
+    right={"G = I, and every k-space is consistent": "Zeros in the gaps included, so nothing is filled."},
+    wrong={
+        "the fit gets better, and so does the image": "The fit gets perfect, and says nothing.",
+        "nothing, its weight becomes 0 by itself": "Least squares picks the perfect predictor, 1.",
+    },
+)
+
+# %%
+quiz.choice(
+    "4. GRAPPA's noise map shows g = 0.9. Is it better than a full scan?",
+    right={"no: it has less noise and some bias": "Shrinking an image to zero has no noise at all."},
+    wrong={
+        "yes: less noise than nature allows": "Only for unbiased answers is there such a limit.",
+        "no: g below 1 is a bug": "It can be one, but a ridge does it as well.",
+    },
+)
+
+# %%
+quiz.choice(
+    "5. In `fit` you write S.T where S.mH belongs, twice. What happens?",
+    right={"it runs, and the weights are wrong": "A complex symmetric system has a solution too. It minimises nothing."},
+    wrong={
+        "torch raises an error": "All shapes and dtypes are right; only the numbers are not.",
+        "the weights are conjugated": "For that, S and T would have to be conjugated as well.",
+    },
+)
+
+# %% [markdown]
+# One needs code: write it in a new cell, then type the number.
+
+# %%
+quiz.number(
+    "6. How many weights, all together, has GRAPPA with 8 coils, a kernel of 5 x 4 and R = 4? (`grappa.calibrate` finds "
+    "them; `y4` and `masks` are in the notebook.)",
+    grappa.calibrate(y4, masks["R = 4"], (5, 4)).numel(),
+    "8 * 5 * 4 = 160 inputs for each of 8 * 3 = 24 targets. With 16 coils there are four times as many, because inputs "
+    "and targets both double.",
+    near={
+        160: "These are the inputs of one target.",
+        1280: "That is one gap of all coils; between two acquired lines there are R - 1.",
+        480: "These are the gaps of one coil; there are eight coils.",
+        5120: "R - 1 lines are missing between two acquired ones, not R.",
+    },
+)
 
 # %% [markdown]
 # ## Wrap-up
