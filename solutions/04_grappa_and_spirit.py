@@ -822,7 +822,9 @@ quiz.choice(
 # %%
 quiz.choice(
     "5. In `fit` you write S.T where S.mH belongs, twice. What happens?",
-    right={"it runs, and the weights are wrong": "A complex symmetric system has a solution too. It minimises nothing."},
+    right={
+        "it runs, and the weights are wrong": "A complex symmetric system has a solution too. It minimises nothing."
+    },
     wrong={
         "torch raises an error": "All shapes and dtypes are right; only the numbers are not.",
         "the weights are conjugated": "For that, S and T would have to be conjugated as well.",
