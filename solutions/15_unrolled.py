@@ -89,7 +89,7 @@ print(f"R = {R}, effective {effective_acceleration(sample.mask):.2f}")
 # > **Predict 1.** A U-Net gets the zero-filled image and returns an image. If you apply $A$ to its output, do you get
 # > the data back? And if you apply $A$ to the *true* image?
 #
-# We meet the answer below, under "Does it keep the data?".
+# The answers are under "Does it keep the data?" and "Inside the trained network".
 #
 # ## The naive thing
 
@@ -475,8 +475,8 @@ after(len(states))
 slider("cascades", after, tuple(range(1, len(states) + 1)))
 
 # %% [markdown]
-# Data consistency lowers the misfit in every cascade: that is what it solves for. The error of the *image* need not fall in every
-# step, since the loss looks only at the last one.
+# So a network alone does not keep the data: after each one the misfit is larger, and data consistency takes it back.
+# The error of the *image* need not fall in every step, since the loss looks only at the last one.
 #
 # > **Exercise 5** · core · 15 minutes · importance ★★☆
 # >
@@ -537,6 +537,7 @@ for case, s in cases.items():
 lost = {case: [a - b for a, b in zip(psnr["as trained"], values)] for case, values in psnr.items()}
 for case in ("3 times the noise", "maps shifted by 3 pixels"):
     assert min(lost[case][1:]) > max(lost[case][0], 0)  # all that solve for the data lose more than zero-filling
+assert max(lost["R = 2"]) < 0 < min(lost["R = 8"])
 
 # %% [markdown]
 # More noise and wrong maps hurt all that solve for the data, and the zero-filled image the least. Data consistency makes
@@ -545,8 +546,8 @@ for case in ("3 times the noise", "maps shifted by 3 pixels"):
 #
 # ## What the number hides
 #
-# - Data consistency is not truth. It holds for the acquired samples, a sixth of k-space here; the rest is the network's
-#   word.
+# - Data consistency is not truth. It holds for the acquired samples, the smaller part of k-space; the rest is the
+#   network's word.
 # - A misfit below that of the true image fits noise.
 # - The mean PSNR of the test subject is one person. Look at the worst slice.
 # - Training for the same *time* favours the method whose steps are cheap. With an hour the order may change.

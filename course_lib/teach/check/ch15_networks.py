@@ -15,6 +15,7 @@ from ..exercise import Exercise
 from .ch15 import scans
 
 Step = Callable[..., Tensor]
+Of = Callable[[Any], Any]  # something of a model
 
 
 def _run(network: Callable[..., Any], settings: dict, y: Tensor, A: Sense) -> list:
@@ -31,26 +32,26 @@ def _run(network: Callable[..., Any], settings: dict, y: Tensor, A: Sense) -> li
     return [x.detach(), *(torch.zeros_like(p) if g is None else g for g, p in zip(found, model.parameters()))]
 
 
-def _wrong(network: type[Reconstructor], step: Step, shift: Callable[[Any], Tensor]) -> type[Reconstructor]:
-    """The network with this step: (model, CNN, x, A^H y, solve) -> the next x."""
+def _wrong(base: type[Reconstructor], networks: Of, step: Step, shift: Of) -> type[Reconstructor]:
+    """`base` with this step: (model, CNN, x, A^H y, solve) -> the next x."""
 
-    class Wrong(network):
+    class Wrong(base):
         def forward(self, y, A):
             x = AHy = A.H(y)
             solve = shifted_inverse(A, shift(self))
-            for f in self.f if hasattr(self, "f") else [self.D] * self.iterations:
+            for f in networks(self):
                 x = step(self, f, x, AHy, solve)
             return x
 
     return Wrong
 
 
-def _dc_cnn(step: Step, shift: Callable[[Any], Tensor] = lambda model: 1 / model.lam) -> type[Reconstructor]:
-    return _wrong(DCCNN, step, shift)
+def _dc_cnn(step: Step, shift: Of = lambda model: 1 / model.lam) -> type[Reconstructor]:
+    return _wrong(DCCNN, lambda model: model.f, step, shift)
 
 
-def _modl(step: Step, shift: Callable[[Any], Tensor] = lambda model: model.lam) -> type[Reconstructor]:
-    return _wrong(MoDL, step, shift)
+def _modl(step: Step, shift: Of = lambda model: model.lam) -> type[Reconstructor]:
+    return _wrong(MoDL, lambda model: [model.D] * model.iterations, step, shift)
 
 
 @torch.no_grad()
