@@ -1,0 +1,200 @@
+"""Chapter 15, as learners write it: solutions that are right in another way, and planted mistakes."""
+
+import torch
+from torch import nn
+
+from course_lib.blocks import OnComplex, cnn
+
+
+def keep_by_difference(z, y, mask, lam):
+    """Move the acquired samples by lam / (1 + lam) of what is missing; sums instead of transforms of the library."""
+    height, width = z.shape[-2:]
+    down, across = (_waves(n) for n in (height, width))
+    residual = mask * (y - down @ z @ across)
+    return z + lam / (1 + lam) * (down.mH @ residual @ across.conj())
+
+
+def _waves(n):
+    k = torch.arange(n) - n // 2
+    return torch.exp(-2j * torch.pi * k[:, None] * k / n) / n**0.5
+
+
+def gradients_by_parts(solve, x, g):
+    answer = solve(g)
+    return answer, -(answer.real * x.real + answer.imag * x.imag).sum()
+
+
+def matrix(A, like):
+    """A^H A as one matrix, column by column: small images only."""
+    n = like[0].numel()
+    unit = torch.eye(n, dtype=like.dtype).reshape(n, *like.shape[1:])
+    return torch.stack([A.H(A(e[None].expand(len(like), -1, -1))).flatten(1) for e in unit], -1)
+
+
+class Learner(nn.Module):
+    def solve(self, A, shift, b):
+        N = matrix(A, b)
+        N = N + shift * torch.eye(N.shape[-1])
+        return torch.linalg.solve(N, b.flatten(1)).reshape(b.shape)
+
+
+class Cascades(Learner):
+    def __init__(self, cascades=5, width=64, depth=5, lam=20.0, cg_iterations=10):
+        super().__init__()
+        self.f = nn.ModuleList(OnComplex(cnn(width=width, depth=depth)) for _ in range(cascades))
+        self.lam = nn.Parameter(torch.tensor(lam))
+
+    def forward(self, y, A):
+        x = A.H(y)
+        for network in self.f:
+            x = self.solve(A, 1 / self.lam, A.H(y) + (x + network(x)) / self.lam)
+        return x
+
+
+class Shared(Learner):
+    def __init__(self, iterations=10, width=64, depth=5, lam=0.05, cg_iterations=10):
+        super().__init__()
+        self.iterations = iterations
+        self.artefact = OnComplex(cnn(width=width, depth=depth))
+        self.lam = nn.Parameter(torch.tensor(lam))
+
+    def forward(self, y, A):
+        x = A.H(y)
+        for _ in range(self.iterations):
+            x = self.solve(A, self.lam, A.H(y) + self.lam * (x - self.artefact(x)))
+        return x
+
+
+def dc_cnn(forward):
+    return type("Mine", (Cascades,), {"forward": forward})
+
+
+def modl(forward):
+    return type("Mine", (Shared,), {"forward": forward})
+
+
+def network_last(self, y, A):
+    x = A.H(y)
+    for network in self.f:
+        x = self.solve(A, 1 / self.lam, A.H(y) + x / self.lam)
+        x = x + network(x)
+    return x
+
+
+def one_network(self, y, A):
+    x = A.H(y)
+    for _ in range(len(self.f)):
+        x = self.solve(A, 1 / self.lam, A.H(y) + (x + self.f[0](x)) / self.lam)
+    return x
+
+
+def without_skip(self, y, A):
+    x = A.H(y)
+    for network in self.f:
+        x = self.solve(A, 1 / self.lam, A.H(y) + network(x) / self.lam)
+    return x
+
+
+def without_data(self, y, A):
+    x = A.H(y)
+    for network in self.f:
+        x = self.solve(A, 1 / self.lam, (x + network(x)) / self.lam)
+    return x
+
+
+def as_in_modl(self, y, A):
+    x = A.H(y)
+    for network in self.f:
+        x = self.solve(A, 1 / self.lam, A.H(y) + self.lam * (x + network(x)))
+    return x
+
+
+def cut_between(self, y, A):
+    x = A.H(y)
+    for network in self.f:
+        x = x.detach()
+        x = self.solve(A, 1 / self.lam, A.H(y) + (x + network(x)) / self.lam)
+    return x
+
+
+@torch.no_grad()
+def frozen(self, y, A):
+    return Cascades.forward(self, y, A)
+
+
+def modl_step(right_hand_side):
+    def forward(self, y, A):
+        x = A.H(y)
+        for _ in range(self.iterations):
+            x = self.solve(A, self.lam, right_hand_side(self, x, A.H(y)))
+        return x
+
+    return modl(forward)
+
+
+def keep(z, y, mask, acquired, everywhere=None):
+    """acquired(k, y) where the mask is 1; everywhere(k) else."""
+    down, across = (_waves(n) for n in z.shape[-2:])
+    k = down @ z @ across
+    k = mask * acquired(k, y) + (1 - mask) * (k if everywhere is None else everywhere(k))
+    return down.mH @ k @ across.conj()
+
+
+RIGHT = {
+    "ch15_keep": keep_by_difference,
+    "ch15_gradients": gradients_by_parts,
+    "ch15_dc_cnn": Cascades,
+    "ch15_modl": Shared,
+}
+
+WRONG = {
+    "ch15_keep": {
+        "lambda on the wrong side": lambda z, y, m, lam: keep(z, y, m, lambda k, y: (lam * k + y) / (1 + lam)),
+        "mask ignored": lambda z, y, m, lam: keep(
+            z, y, m, lambda k, y: (k + lam * y) / (1 + lam), lambda k: k / (1 + lam)
+        ),
+        "acquired samples overwritten": lambda z, y, m, lam: keep(z, y, m, lambda k, y: y),
+        "data added, nothing taken away": lambda z, y, m, lam: keep(z, y, m, lambda k, y: k + lam * y),
+        "the network's samples are lost": lambda z, y, m, lam: keep(
+            z, y, m, lambda k, y: (k + lam * y) / (1 + lam), torch.zeros_like
+        ),
+        "image and k-space mixed": lambda z, y, m, lam: m * (z + lam * y) / (1 + lam) + (1 - m) * z,
+        "real part only": lambda z, y, m, lam: keep_by_difference(z, y, m, lam).real,
+        "magnitude only": lambda z, y, m, lam: keep_by_difference(z, y, m, lam).abs(),
+        "the gradient reaches nothing": lambda z, y, m, lam: keep_by_difference(z.detach(), y, m, lam),
+    },
+    "ch15_gradients": {
+        "not solved": lambda solve, x, g: (g, -torch.vdot(g.flatten(), x.flatten()).real),
+        "sign of the shift's gradient": lambda solve, x, g: (
+            solve(g),
+            torch.vdot(solve(g).flatten(), x.flatten()).real,
+        ),
+        "g instead of its solution": lambda solve, x, g: (solve(g), -torch.vdot(g.flatten(), x.flatten()).real),
+        "conjugate missing": lambda solve, x, g: (solve(g), -torch.dot(solve(g).flatten(), x.flatten()).real),
+        "the solution is solved again": lambda solve, x, g: (
+            solve(g),
+            -torch.vdot(solve(g).flatten(), solve(x).flatten()).real,
+        ),
+        "wrong number of results": lambda solve, x, g: solve(g),
+    },
+    "ch15_dc_cnn": {
+        "data consistency before the network": dc_cnn(network_last),
+        "x is missing": dc_cnn(without_skip),
+        "lambda on the wrong side": dc_cnn(as_in_modl),
+        "the data are forgotten": dc_cnn(without_data),
+        "one network in all cascades": dc_cnn(one_network),
+        "the gradient stops between cascades": dc_cnn(cut_between),
+        "no gradient at all": dc_cnn(frozen),
+        "it returns nothing": dc_cnn(lambda self, y, A: None),
+    },
+    "ch15_modl": {
+        "the artefact is taken for the image": modl_step(lambda self, x, AHy: AHy + self.lam * self.artefact(x)),
+        "lambda on the wrong side": modl_step(lambda self, x, AHy: AHy + (x - self.artefact(x)) / self.lam),
+        "lambda only on the left": modl_step(lambda self, x, AHy: AHy + x - self.artefact(x)),
+        "the data are forgotten": modl_step(lambda self, x, AHy: self.lam * (x - self.artefact(x))),
+        "every iteration starts anew": modl_step(lambda self, x, AHy: AHy + self.lam * (AHy - self.artefact(AHy))),
+        "the gradient stops between iterations": modl_step(
+            lambda self, x, AHy: AHy + self.lam * (x.detach() - self.artefact(x.detach()))
+        ),
+    },
+}
