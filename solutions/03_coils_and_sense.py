@@ -22,16 +22,18 @@
 # %% [markdown]
 # ## What you can do at the end
 #
-# 1. **Write** the forward model $y = MFSx + n$ in two lines and **verify** it with an adjoint test (section 2).
-# 2. **Combine** coil images, and **say** what root-sum-of-squares costs (section 3).
-# 3. **Unfold** an aliased image by solving one tiny system per group of pixels (section 5).
-# 4. **Run** conjugate gradients on any mask, and **stop** it in time (section 6).
-# 5. **Measure** how much noise an acceleration costs, pixel by pixel (section 7).
+# 1. **Write** the forward model $y = MFSx + n$ and its adjoint, and **verify** them with one test (section 2,
+#    exercises 1 and 2).
+# 2. **Combine** coil images, and **say** what root-sum-of-squares costs (section 3, quiz).
+# 3. **Unfold** an aliased image by solving one tiny system per group of pixels (section 5, exercise 3).
+# 4. **Run** conjugate gradients on any mask, and **stop** it in time (section 6, quiz).
+# 5. **Whiten** noise, **measure** how much of it an acceleration costs, pixel by pixel, and **choose** how many coils
+#    to keep (sections 7 and 9, exercises 4 to 6).
 # 6. **Judge** CG-SENSE on an unseen subject and on a real scan, and **break** it (sections 10 and 11).
 #
 # **You need** matrices, least squares and Python; chapters 01 (Fourier) and 02 (inverse problems) help. **Time**:
-# about 75 minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two
-# cores. Nothing is trained, so no GPU is needed.
+# about 75 minutes of reading and thinking, and 75 for the exercises. **Computing**: under 25 s (`ci`), under 150 s
+# (`cpu`), on two cores. Nothing is trained, so no GPU is needed.
 
 # %%
 import platform
@@ -48,9 +50,8 @@ from course_lib.ops import Sense, fft2c, ifft2c
 from course_lib.profiles import profile
 from course_lib.sampling import uniform
 from course_lib.solve import cg, dot
-from course_lib.solve.calibrate import compress, espirit, mix, walsh, whiten
-from course_lib.solve.gfactor import gfactor
-from course_lib.teach import figures
+from course_lib.solve.calibrate import espirit, mix, walsh
+from course_lib.teach import check, figures, quiz, slider, use
 
 START = time.perf_counter()
 
@@ -150,32 +151,74 @@ figures.maps(maps).saying(
 # ## 2. The forward model, written once
 #
 # $y = M F S x + n$: multiply by the maps, transform, keep what was measured, add noise. The adjoint goes back, in
-# reverse order and with conjugates. These two functions are the whole of parallel imaging's physics.
+# reverse order and with conjugates. These two functions are the whole of parallel imaging's physics, so write them
+# yourself, without the noise.
+#
+# > **Exercise 1** · core · 5 minutes · importance ★★★
+# >
+# > Write `forward(x, maps, mask)`: images `(batch, height, width)`, maps `(batch, coil, height, width)` and a mask that
+# > fits k-space give the data `(batch, coil, height, width)`, with 0 where nothing was measured.
+# >
+# > <details><summary>Hint 1</summary>Read $MFS$ from right to left: `maps`, `fft2c`, `mask`.</details>
+# > <details><summary>Hint 2</summary>The image has no coil axis. `x[:, None]` gives it one of length 1, which fits any
+# > number of coils.</details>
+
 
 # %%
+def forward(x, maps, mask):
+    """The data (batch, coil, height, width) of images (batch, height, width), without noise."""
+    #: solution
+    return mask * fft2c(maps * x[:, None])
+    #: end
+
+
+check.ch03_forward(forward)
+
+# %%
+forward = use(forward, check.ch03_forward)
 R = 4
 mask = uniform(cfg.size, R)  # every fourth column of k-space
-
-
-def forward(x):
-    return mask * fft2c(maps * x[:, None])
-
-
-def adjoint(y):
-    return (maps.conj() * ifft2c(mask * y)).sum(1)
-
-
 figures.mask({f"R = {R}": mask, "R = 2": uniform(cfg.size, 2)})
 
 # %% [markdown]
-# Many reconstructions that "do not converge" have a wrong adjoint: a missing conjugate, a scaled transform, a shift
-# on the wrong side. One test finds all of them: $\langle Ax, y\rangle = \langle x, A^H y\rangle$ for random $x$ and
-# $y$.
+# The adjoint is defined by inner products: $\langle Ax, y\rangle = \langle x, A^H y\rangle$ for all $x$ and $y$. It is
+# not the inverse: it undoes neither the mask nor the weights of the coils.
+#
+# > **Exercise 2** · core · 10 minutes · importance ★★★
+# >
+# > Write `adjoint(y, maps, mask)`, from data `(batch, coil, height, width)` to images `(batch, height, width)`.
+# >
+# > <details><summary>Hint 1</summary>$(MFS)^H = S^H F^H M^H$: the same three steps, the other way round.</details>
+# > <details><summary>Hint 2</summary>A real mask is its own adjoint. The transform is orthonormal, so its adjoint is its
+# > inverse, `ifft2c`.</details>
+# > <details><summary>Hint 3</summary>$S$ copies one image to all coils and weighs the copies. $S^H$ weighs with the
+# > conjugates and adds the coils up: `.sum(1)`.</details>
+
 
 # %%
+def adjoint(y, maps, mask):
+    """From data (batch, coil, height, width) back to images (batch, height, width)."""
+    #: solution
+    return (maps.conj() * ifft2c(mask * y)).sum(1)
+    #: end
+
+
+check.ch03_adjoint(adjoint)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** Three steps, three adjoints. Without the conjugate the coils' phases are doubled and not removed,
+# so the coils cancel each other when they are added up. With magnitudes for maps nobody would notice.
+
+# %% [markdown]
+# Many reconstructions that "do not converge" have a wrong adjoint: a missing conjugate, a scaled transform, a shift
+# on the wrong side. The definition, tried with random complex $x$ and $y$, finds all of them.
+
+# %%
+adjoint = use(adjoint, check.ch03_adjoint)
 x = torch.randn(1, cfg.size, cfg.size, dtype=torch.complex128)
 y = torch.randn(kspace.shape, dtype=torch.complex128)
-left, right = torch.vdot(forward(x).flatten(), y.flatten()), torch.vdot(x.flatten(), adjoint(y).flatten())
+left = torch.vdot(forward(x, maps, mask).flatten(), y.flatten())
+right = torch.vdot(x.flatten(), adjoint(y, maps, mask).flatten())
 print(f"<Ax, y> and <x, A^H y> differ by {abs(left - right) / abs(left):.1e} of their size")
 assert abs(left - right) < 1e-10 * abs(left)
 
@@ -191,7 +234,7 @@ assert abs(constant[0, centre, centre] - cfg.size) < 1e-9 and abs(constant.abs()
 assert torch.allclose(fft2c(x).abs().square().sum(), x.abs().square().sum())
 
 A = Sense(mask, maps)
-assert torch.allclose(A(x), forward(x)) and torch.allclose(A.H(y), adjoint(y))
+assert torch.allclose(A(x), forward(x, maps, mask)) and torch.allclose(A.H(y), adjoint(y, maps, mask))
 print("centred, orthonormal, and equal to course_lib.ops.Sense")
 
 # %% [markdown]
@@ -241,7 +284,8 @@ figures.images(
 # $R$ heads, each moved by $1/R$ of the image's width, wrapped around and added up. Skipping *regularly* in k-space
 # means *copying* in the image.
 #
-# Does the adjoint help? $A^H y$ weighs the coils with their maps. The metrics under the panels are the same in the
+# Does the adjoint help? $A^H y$ weighs the coils with their maps. (We multiply it by $R$: each of the $R$ heads carries
+# only $1/R$ of the brightness.) The metrics under the panels are the same in the
 # whole course: relative error (NRMSE), peak signal-to-noise ratio (PSNR) and structural similarity (SSIM).
 
 # %%
@@ -269,9 +313,9 @@ figures.images(zero_filled, truth, window=window, error_limit=0.5)
 # %% [markdown]
 # ## 5. Unfolding by hand
 #
-# For every row and every group of $R$ pixels that fall on each other: a matrix of 13 coils times $R$ pixels, and a
-# right-hand side of 13 aliased values. `fold` brings the arrays into that form, and the normal equations solve all
-# groups at once.
+# For every row and every group of $R$ pixels that fall on each other there is one small system $S x = a$: a matrix $S$
+# of 13 coils times $R$ pixels, and 13 aliased values $a$. `fold` brings an array into that form. The $R$ pixels of a
+# group are $\text{width}/R$ apart.
 
 
 # %%
@@ -280,23 +324,52 @@ def fold(z, R):
     return z.unflatten(-1, (R, -1)).permute(1, 3, 0, 2)
 
 
+print(f"maps {tuple(maps.shape)}, folded at R = 2 {tuple(fold(maps[0], 2).shape)}: one 13 x 2 matrix a group")
+
+# %% [markdown]
+# > **Exercise 3** · core · 20 minutes · importance ★★★
+# >
+# > Write `unfold(aliased, maps, R)`: aliased coil images `(1, coil, height, width)` of every $R$-th line give the image
+# > `(1, height, width)`. Solve the normal equations $S^H S\,x = S^H a$ of all groups at once. The width is a multiple of
+# > $R$, and zero frequency is among the lines.
+# >
+# > <details><summary>Hint 1</summary>Each of the $R$ copies arrives with weight $1/R$, so the matrices are `fold(maps[0], R) / R`.
+# > All $R$ pixels of a group show the same aliased values; take those of one, `fold(aliased[0], R)[..., :1]`.</details>
+# > <details><summary>Hint 2</summary>`S.mH` is the conjugate transpose of every matrix. Outside the head the maps are 0, so
+# > $S^H S$ has no inverse there; `torch.linalg.pinv(..., hermitian=True)` gives 0 instead of an error.</details>
+# > <details><summary>Hint 3</summary>The solution is `(height, width / R, R, 1)`. Drop the last axis, put $R$ before
+# > width / R, and flatten these two: `x[..., 0].mT.flatten(1)[None]`.</details>
+
+
+# %%
 def unfold(aliased, maps, R):
     """Aliased coil images of every R-th line (1, coil, height, width) -> image (1, height, width)."""
+    #: solution
     S = fold(maps[0], R) / R  # each copy arrives with weight 1 / R
     a = fold(aliased[0], R)[..., :1]  # all R copies show the same sums; one is enough
     x = torch.linalg.pinv(S.mH @ S, hermitian=True) @ (S.mH @ a)
-    return x[..., 0].permute(0, 2, 1).flatten(1)[None]
+    return x[..., 0].mT.flatten(1)[None]
+    #: end
 
 
+check.ch03_unfold(unfold)
+
+# %%
+unfold = use(unfold, check.ch03_unfold)
 by_hand = unfold(aliased[2], maps, 2)
 folded = 2 * aliased[2].abs().square().sum(1).sqrt()
 figures.images({"RSS, R = 2": folded, "unfolded": by_hand}, truth, window=window, error_limit=0.1).saying(
     "Two heads on the left, one clean head on the right; its error holds noise and no second head."
 )
 
+# %% [markdown] tags=["solution"]
+# **Analysis.** The right-hand side $S^H a$ is the zero-filled image of section 4. What unfolding adds is the inverse
+# of $S^H S$, an $R \times R$ matrix a group. Its off-diagonal entries say how alike the coils see two pixels of the
+# group. With its diagonal alone the second head would stay.
+
 # %% [markdown]
-# Ten lines of linear algebra. But they need whole steps of $R$ and lines that are exactly regular. For any other mask
-# every pixel may mix with every other pixel in its row, and we need a solver for large systems.
+# A few lines of linear algebra. But they need a width that is a multiple of $R$, and lines that are exactly regular.
+# For any other mask every pixel may mix with every other pixel in its row, and we need a solver for large systems.
 
 # %% [markdown]
 # ## 6. CG-SENSE: any mask
@@ -383,8 +456,43 @@ print(f"largest correlation {off.max():.2f}; noisiest / quietest coil {spread.ma
 figures.heat({"13 x 13 coils": correlation}, "size of the correlation")
 
 # %% [markdown]
-# The cure is exact and cheap. With $\Psi = LL^H$, the data $L^{-1}y$ have white noise, and the maps become $L^{-1}S$.
-# Then we measure the effect by **pseudo-replicas** (Robson et al. 2008): add simulated noise of the right covariance
+# The cure is exact and cheap: mix the coils with a matrix $W$ so that the noise comes out white. Noise of covariance
+# $\Psi$ has covariance $W\Psi W^H$ afterwards. The maps are mixed by the same $W$, and nothing else changes.
+#
+# > **Exercise 4** · core · 10 minutes · importance ★★☆
+# >
+# > Write `whiten(y, covariance)`: k-space `(batch, coil, height, width)` and the covariance of its noise
+# > `(batch, coil, coil)` give k-space whose noise has the identity as its covariance. (Any $W$ that does it is right.)
+# >
+# > <details><summary>Hint 1</summary>For a single coil with variance $v$ you would divide by $\sqrt v$. Which matrix is
+# > the root of $\Psi$?</details>
+# > <details><summary>Hint 2</summary>`torch.linalg.cholesky` gives $L$ with $\Psi = LL^H$. Then $W = L^{-1}$.</details>
+# > <details><summary>Hint 3</summary>A matrix meets the coil axis in `matrix @ y.flatten(2)`; `reshape` brings back
+# > the shape.</details>
+
+
+# %%
+def whiten(y, covariance):
+    """k-space (batch, coil, height, width), mixed so that its noise is white; covariance (batch, coil, coil)."""
+    #: solution
+    W = torch.linalg.inv(torch.linalg.cholesky(covariance))
+    return (W @ y.flatten(2)).reshape(y.shape)
+    #: end
+
+
+check.ch03_whiten(whiten)
+
+# %%
+whiten = use(whiten, check.ch03_whiten)
+white, white_maps = whiten(kspace, covariance), whiten(maps, covariance)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** $W\Psi W^H = L^{-1}LL^HL^{-H} = 1$. Any unitary mixture of the rows of $W$ does as well, so the symmetric
+# root $\Psi^{-1/2}$ is another right answer: the image is the same, the virtual coils are not. Dividing each coil by
+# its own standard deviation is not enough, since correlations stay.
+
+# %% [markdown]
+# Does it help? We measure by **pseudo-replicas** (Robson et al. 2008): add simulated noise of the right covariance
 # again and again, reconstruct every time, and take the standard deviation of each pixel. It works for any method,
 # linear or not.
 
@@ -392,14 +500,13 @@ figures.heat({"13 x 13 coils": correlation}, "size of the correlation")
 # %%
 def noise_map(y, A, covariance, iterations=25):
     """Standard deviation (height, width) of CG-SENSE over replicas of the noise, NaN where there is no signal."""
-    white = torch.randn(cfg.replicas, *y.shape[1:], dtype=y.dtype)
-    replicas = y + A.mask * mix(torch.linalg.cholesky(covariance), white)
+    unit_noise = torch.randn(cfg.replicas, *y.shape[1:], dtype=y.dtype)
+    replicas = y + A.mask * mix(torch.linalg.cholesky(covariance), unit_noise)
     x = cg(A.N, A.H(replicas), iterations=iterations)
     variance = (x - x.mean(0)).abs().square().sum(0) / (cfg.replicas - 1)
     return variance.sqrt().where(inside[0], torch.nan)
 
 
-white, white_maps = whiten(kspace, covariance), whiten(maps, covariance)
 unit = torch.eye(kspace.shape[1], dtype=kspace.dtype)[None]  # the covariance of whitened noise
 noise = {}
 for R in (1, 2, 3, 4, 6):
@@ -427,20 +534,52 @@ figures.heat({f"R = {R}": values for R, values in g.items()}, "g", window=(1, 5)
 )
 
 # %% [markdown]
-# $R = 2$ is almost a gift. At $R = 6$ the middle of the head, far from all coils, drowns. For regular masks a formula
-# gives the same number without replicas, $g_j = \sqrt{[(S^H S)^{-1}]_{jj}\,[S^H S]_{jj}}$, with the small matrices of
-# section 5. We check one against the other.
+# $R = 2$ is almost a gift. At $R = 6$ the middle of the head, far from all coils, drowns.
+#
+# Replicas cost many reconstructions. For regular lines and white noise there is a formula. In the small system of
+# section 5, $(S^H S)^{-1}$ is the covariance of the $R$ pixels of a group. The noise of the full scan, where pixel $j$
+# is alone, has variance $1/[S^H S]_{jj}$. So
+#
+# $$g_j = \sqrt{[(S^H S)^{-1}]_{jj}\,[S^H S]_{jj}}$$
+#
+# > **Exercise 5** · core · 15 minutes · importance ★★☆
+# >
+# > Write `g_factor(maps, R)`: maps `(1, coil, height, width)` of coils with white noise give $g$, `(1, height, width)`,
+# > and 0 where no coil hears anything. The width is a multiple of $R$.
+# >
+# > <details><summary>Hint 1</summary>`fold(maps[0], R)` holds the matrices, as in exercise 3. A common factor such as $1/R$
+# > cancels.</details>
+# > <details><summary>Hint 2</summary>`torch.linalg.pinv(..., hermitian=True)` again. `diagonal(dim1=-2, dim2=-1)` reads the
+# > diagonals of all matrices; they are real, but stored as complex numbers.</details>
+# > <details><summary>Hint 3</summary>Rounding can make a 0 slightly negative, and its root NaN: `clamp(min=0)` first. Then
+# > bring the pixels back in order as in exercise 3.</details>
+
 
 # %%
-S = fold(white_maps[0], 2)
-gram = S.mH @ S
-formula = (torch.linalg.pinv(gram, hermitian=True) * gram.mT).diagonal(dim1=-2, dim2=-1).real.sqrt()
-formula = formula.permute(0, 2, 1).flatten(1)
-ratio = (g[2] / formula)[inside[0]].nanmedian().item()
-print(f"g at R = 2, replicas / formula: {ratio:.3f} in the median, with {cfg.replicas} replicas")
-assert abs(ratio - 1) < 0.05
-library = gfactor(white_maps, uniform(cfg.size, 2))  # the same, for any R, any first line and any covariance
-assert torch.allclose(library[inside], formula[inside[0]], rtol=1e-3)
+def g_factor(maps, R):
+    """g (1, height, width) of SENSE for every R-th line; maps (1, coil, height, width), white noise."""
+    #: solution
+    S = fold(maps[0], R)
+    gram = S.mH @ S
+    inverse = torch.linalg.pinv(gram, hermitian=True)
+    variance, energy = (matrix.diagonal(dim1=-2, dim2=-1).real for matrix in (inverse, gram))
+    return (variance * energy).clamp(min=0).sqrt().mT.flatten(1)[None]
+    #: end
+
+
+check.ch03_gfactor(g_factor)
+
+# %%
+g_factor = use(g_factor, check.ch03_gfactor)
+for R in (2, 4):
+    ratio = (g[R] / g_factor(white_maps, R))[inside].nanmedian().item()
+    print(f"g at R = {R}, replicas / formula: {ratio:.3f} in the median, with {cfg.replicas} replicas")
+    assert abs(ratio - 1) < 0.05
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** If the coils see the pixels of a group as differently as can be, $S^H S$ is diagonal, the product is 1,
+# and $g = 1$. Invert only the diagonal, and you get 1 everywhere: all of $g$ comes from the off-diagonal entries. The
+# library's `course_lib.solve.gfactor` does the same for any first line and any covariance.
 
 # %% [markdown]
 # ## 8. Where do the maps come from?
@@ -479,27 +618,92 @@ in_noise = {"window": grey(reference), "error_limit": 6.0}  # whitened images co
 figures.images(with_maps, reference, truth_title="RSS, all samples", **in_noise)
 
 # %% [markdown]
+# ESPIRiT's maps explain more of the coil images and give the better image. Neither reaches 1: no map explains a coil
+# image entirely.
+
+# %% [markdown]
 # ## 9. Fewer, virtual coils
 #
 # Thirteen coils cost thirteen Fourier transforms an iteration. Their signals overlap, so a few mixtures hold nearly
-# all the energy (principal components; Buehrer et al. 2007). Mix the maps in the same way, and nothing else changes.
+# all the energy: principal components (Buehrer et al. 2007). A *virtual coil* is the inner product of the coils with an
+# eigenvector of their covariance $\frac{1}{N}\sum_k y(k)\,y(k)^H$, where $y(k)$ holds what all coils measured at one of
+# the $N$ places of k-space.
+#
+# > **Exercise 6** · stretch · 15 minutes · importance ★★☆
+# >
+# > Write `principal(kspace, coils)`: from k-space `(batch, coil, height, width)` the matrix `(batch, coils, coil)` whose
+# > rows make the `coils` virtual coils with most energy, strongest first. Rows are orthonormal, so white noise stays
+# > white.
+# >
+# > <details><summary>Hint 1</summary>`flat = kspace.flatten(2)` puts the samples into the last axis. The covariance is
+# > `flat @ flat.mH`; a factor in front changes no eigenvector.</details>
+# > <details><summary>Hint 2</summary>`values, vectors = torch.linalg.eigh(...)` sorts from small to large and has the
+# > eigenvectors in its columns.</details>
+# > <details><summary>Hint 3</summary>`vectors.mH` makes conjugated rows of them. `flip(1)` puts the last first.</details>
+
 
 # %%
-compressed, cost = {}, {}
+def principal(kspace, coils):
+    """The matrix (batch, coils, coil) of the virtual coils with most energy, strongest first."""
+    #: solution
+    flat = kspace.flatten(2)
+    vectors = torch.linalg.eigh(flat @ flat.mH)[1]
+    return vectors.mH.flip(1)[:, :coils]
+    #: end
+
+
+check.ch03_compress(principal)
+
+# %% [markdown]
+# Mix k-space and maps with the same matrix, and nothing else changes.
+
+# %%
+principal = use(principal, check.ch03_compress)
+compressed, cost, energy = {}, {}, {}
 for coils in (13, 8, 4):
-    virtual, matrix = compress(white, coils)
+    matrix = principal(white, coils)
+    virtual = mix(matrix, white)
     A = Sense(uniform(cfg.size, 4), mix(matrix, found["ESPIRiT"]))
     x = cg(A.N, A.H(virtual * A.mask), iterations=10)
-    energy = (virtual.abs().square().sum() / white.abs().square().sum()).item()
+    energy[coils] = (virtual.abs().square().sum() / white.abs().square().sum()).item()
     compressed[f"{coils} coils"], cost[coils] = x, c.metrics.nrmse(x, reference).item()
-    print(f"{coils:2d} coils: {100 * energy:.1f} % of the energy, NRMSE {cost[coils]:.3f}")
-assert cost[8] < 1.3 * cost[13] < cost[4]
+    print(f"{coils:2d} coils: {100 * energy[coils]:.1f} % of the energy, NRMSE {cost[coils]:.3f}")
+assert cost[8] < 1.3 * cost[13] < cost[4] and energy[4] > 0.5
 figures.images(compressed, reference, truth_title="RSS, all samples", **in_noise)
+
+# %% [markdown] tags=["solution"]
+# **Analysis.** The singular value decomposition of the samples gives the same matrix: its left singular vectors are
+# the eigenvectors. An eigenvector may be multiplied by any phase, and so may a virtual coil, as long as its map is too.
 
 # %% [markdown]
 # Eight do nearly what thirteen do. Four do not: they hold most of the *energy*, but unfolding lives on the
 # *differences* between coils, and those are small in energy. The course's `cpu` data have eight virtual coils for
 # this reason.
+#
+# How few would *you* keep at $R = 4$? Below is the noise of every pixel with that many virtual coils, relative to the
+# full scan with all 13, after the $\sqrt R$ that nobody can avoid. With 13 coils that is $g$.
+
+# %%
+heard = white_maps.abs().square().sum(1)
+
+
+def price(coils):
+    """The noise at R = 4 with so many virtual coils, over sqrt(R) times the noise of the full scan with 13."""
+    few = mix(principal(white, coils), white_maps)
+    noise = g_factor(few, 4) * (heard / few.abs().square().sum(1)).sqrt()
+    worst = noise[inside].quantile(0.95)
+    return figures.heat({f"{coils} virtual coils": noise.where(inside, torch.nan)}, "noise", window=(1, 5)).saying(
+        f"{coils} coils: {noise[inside].median():.2f} in the median, above {worst:.1f} in the worst 5 % of the pixels."
+    )
+
+
+price(13)
+
+# %%
+price(5)
+
+# %%
+slider("virtual coils", price, (4, 5, 6, 7, 8, 10, 13))
 
 # %% [markdown]
 # ## 10. How good is it, on people it has not seen?
@@ -634,14 +838,96 @@ assert c.metrics.nrmse(x, truth, inside=loud) > 1.1 * c.metrics.nrmse(x, truth, 
 # - **A lesion is small.** If it lies in a band of high $g$, the mean error stays as it is and the lesion is gone.
 
 # %% [markdown]
+# ## Quiz
+
+# %%
+quiz.choice(
+    "1. You forgot the conjugate of the maps in the adjoint. What finds it?",
+    right={
+        "an adjoint test with random complex maps": "The two inner products differ as soon as the maps have phases."
+    },
+    wrong={
+        "an adjoint test with maps of magnitude only": "Real maps are their own conjugates, so the test passes.",
+        "a look at the residual of the first iteration": "It starts at the norm of the data, with any adjoint.",
+        "Parseval's theorem": "That tests the transform, which is right.",
+    },
+)
+
+# %%
+quiz.choice(
+    "2. The same head, measured with twice the noise. How does the air in the RSS image change?",
+    right={
+        "twice as bright": "In air there is nothing but noise, squared before it is added up: a floor that follows it."
+    },
+    wrong={
+        "it stays black, noise averages out": "Squares are positive. They cannot cancel, so nothing averages out.",
+        "it stays as bright, only more grainy": "The brightness of the floor is the noise.",
+    },
+)
+
+# %%
+quiz.choice(
+    "3. R = 2 and 13 coils that all have the same, constant map. What does unfolding with the pseudo-inverse show?",
+    right={
+        "two heads": "Thirteen times the same equation for two unknowns: the shortest solution shares the sum equally."
+    },
+    wrong={
+        "one head, 13 equations are enough for two unknowns": "Only if they differ. Here the matrix has rank 1.",
+        "one head with much noise": "That happens when the maps are nearly alike. Here nothing tells the pixels apart.",
+    },
+)
+
+# %%
+quiz.choice(
+    "4. A pixel has g = 1.5 at R = 4. By which factor is its noise larger than in the full scan?",
+    right={"3": "g times the root of R: 1.5 times 2."},
+    wrong={
+        "1.5": "That is the price of the coils alone. A quarter of the samples also averages less.",
+        "6": "Fewer samples cost the root of R, not R.",
+        "2": "That is the root of R alone, the price with perfect coils.",
+    },
+)
+
+# %%
+quiz.choice(
+    "5. CG's residual falls from step to step, but the image becomes noisier. What do you do?",
+    right={
+        "stop earlier, at a number chosen on validation subjects": "Iterations regularise; like every such number they are tuned."
+    },
+    wrong={
+        "iterate until the residual is small": "It fits the noise in the data, and ill-conditioned directions amplify it.",
+        "stop where the error on the test subject is lowest": "Then the test subject is no test any more.",
+        "look for the bug": "There is none: least squares does what it should. It is called semi-convergence.",
+    },
+)
+
+# %% [markdown]
+# One needs code: write it in a new cell, then type the number.
+
+# %%
+g8 = g_factor(white_maps, 8)
+quiz.number(
+    "6. All 13 coils, whitened, and R = 8. How large is g in the median pixel of the head (`inside`)? Use `g_factor`.",
+    g8[inside].median(),
+    "With the root of 8, noise is far above that of the full scan. 13 equations for 8 unknowns are not enough in practice.",
+    near={
+        g8.median().item(): "That is the median of the whole image. Take the pixels of the head, `[inside]`.",
+        g8[inside].mean().item(): "That is the mean, and a few huge values rule it.",
+        8**0.5 * g8[inside].median().item(): "That includes the root of R; g is what comes on top of it.",
+        g_factor(maps, 8)[inside].median().item(): "These maps are not whitened; take `white_maps`.",
+    },
+)
+
+# %% [markdown]
 # ## Wrap-up
 #
-# - You **wrote** $y = MFSx + n$ and **verified** it: one inner product finds every wrong adjoint.
+# - You **wrote** $y = MFSx + n$ and its adjoint, and **verified** them: one inner product finds every wrong adjoint.
 # - You **combined** coils: RSS needs no maps and pays with a noise floor; the matched combination keeps phase and
 #   darkness.
 # - You **unfolded** by hand: $R$ unknowns, as many equations as coils.
 # - You **ran** CG on any mask, and **stopped** it: iterations regularise, and they are tuned on validation data.
-# - You **measured** noise with replicas; $\sqrt R$ is the price of the samples, $g$ the price of the coils.
+# - You **whitened** noise and **measured** it with replicas and a formula; $\sqrt R$ is the price of the samples, $g$
+#   the price of the coils. You **chose** how many coils to keep, and energy is a bad adviser.
 # - You **judged** with intervals and **broke** it with acceleration, wrong maps and motion.
 #
 # **From text to source**: `c.show("sense_cg")` prints the method of section 10: equation, card, code and claims that
