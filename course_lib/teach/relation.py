@@ -107,7 +107,7 @@ def _shapes(answer: Tensor, expected: Tensor) -> str:
 
 
 def _distance(answer: Tensor, expected: Tensor) -> str:
-    error = (answer.detach() - expected).abs().max() / expected.abs().max().clamp_min(1e-30)
+    error = (answer.detach() - expected.detach()).abs().max() / expected.detach().abs().max().clamp_min(1e-30)
     return f"the largest error is {float(error):.2g} of the largest value"
 
 
