@@ -37,7 +37,6 @@
 # (`cpu`), on two cores.
 
 # %%
-import platform
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -77,7 +76,6 @@ cfg = {
 torch.manual_seed(6)
 for name, value in {"profile": profile().name, **vars(cfg)}.items():
     print(f"{name:10}{value}")
-print(f"{'versions':10}Python {platform.python_version()}, torch {torch.__version__}, course_lib {c.__version__}")
 
 # %% [markdown]
 # > **Notation**
