@@ -308,7 +308,7 @@ figures.lines({"bias": bias.sqrt().tolist(), "noise": variance.sqrt().tolist(), 
 
 
 # %%
-def split(lam):
+def shrunk(lam):
     """The Tikhonov image as the sum of a part from the clean data and a part from the noise."""
     panels = {"truth": truth, "from clean data": picture(tikhonov(clean, lam))}
     panels |= {"from noise": picture(tikhonov(y - clean, lam)), "sum": picture(tikhonov(y, lam))}
@@ -316,10 +316,10 @@ def split(lam):
     return figures.images(panels, window=(0, 0.5)).saying(f"lambda {lam:g}: error {error:.3f}.")
 
 
-split(1e-5)
+shrunk(1e-5)
 
 # %%
-split(0.1)
+shrunk(0.1)
 
 # %% [markdown]
 # Small lambda: the image is complete, and drowns in noise. Large lambda: no noise, but a pale image in which heads lie
@@ -327,7 +327,7 @@ split(0.1)
 # eye in the panel "sum", then look for the lowest error. Do you choose the same?
 
 # %%
-slider("lambda", split, (1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0))
+slider("lambda", shrunk, (1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0))
 
 # %% [markdown]
 # > **Exercise 1** · core · 10 minutes · importance ★★★
@@ -843,12 +843,16 @@ for split, few in samples.items():
     spread = sorted({grid[i] for i in errors.argmin(0).tolist()})
     loss = 100 * (kept / own - 1).mean().item()
     print(f"{split}: best lambdas of the slices {spread}; the tuned {best_lam} loses {loss:.1f} % NRMSE on average")
-    assert loss >= 0
+    assert 0 <= loss < 15
+
+# %% [markdown]
+# A few percent at most, here. One lambda serves all because the noise level and the brightness of the slices are alike;
+# section 10 showed what happens when they are not.
 
 # %%
-split = next(iter(samples))
-worst = int(scores[split]["Tikhonov"].values["psnr"].argmin())
-sample = samples[split][worst]
+group = next(iter(samples))
+worst = int(scores[group]["Tikhonov"].values["psnr"].argmin())
+sample = samples[group][worst]
 figures.images({name: method(sample.kspace, sample.A) for name, method in methods.items()}, sample.image)
 
 # %% [markdown]
