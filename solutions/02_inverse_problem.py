@@ -308,7 +308,7 @@ figures.lines({"bias": bias.sqrt().tolist(), "noise": variance.sqrt().tolist(), 
 
 
 # %%
-def split(lam):
+def shrunk(lam):
     """The Tikhonov image as the sum of a part from the clean data and a part from the noise."""
     panels = {"truth": truth, "from clean data": picture(tikhonov(clean, lam))}
     panels |= {"from noise": picture(tikhonov(y - clean, lam)), "sum": picture(tikhonov(y, lam))}
@@ -316,10 +316,10 @@ def split(lam):
     return figures.images(panels, window=(0, 0.5)).saying(f"lambda {lam:g}: error {error:.3f}.")
 
 
-split(1e-5)
+shrunk(1e-5)
 
 # %%
-split(0.1)
+shrunk(0.1)
 
 # %% [markdown]
 # Small lambda: the image is complete, and drowns in noise. Large lambda: no noise, but a pale image in which heads lie
@@ -327,7 +327,7 @@ split(0.1)
 # eye in the panel "sum", then look for the lowest error. Do you choose the same?
 
 # %%
-slider("lambda", split, (1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0))
+slider("lambda", shrunk, (1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0))
 
 # %% [markdown]
 # > **Exercise 1** · core · 10 minutes · importance ★★★
@@ -340,7 +340,7 @@ slider("lambda", split, (1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.
 # > that multiplies $x$ to the left.</details>
 # > <details><summary>Hint 2</summary>$(E^HE + \lambda I)\,x = E^Hy + \lambda x_0$, the *normal equations*. The adjoint is
 # > `E.mH`; `E.mT` lacks the conjugate.</details>
-# > <details><summary>Hint 3</summary>`torch.linalg.solve(matrix, right_side)`. To add a number to a matrix adds it to all
+# > <details><summary>Hint 3</summary>`torch.linalg.solve(matrix, right_side)`. Adding a number to a matrix adds it to all
 # > entries; the identity is `torch.eye(n)`.</details>
 
 
@@ -378,7 +378,7 @@ print(f"towards x0: lowest error {pulled[best]:.3f} at lambda {tried[best]:.1e}"
 assert pulled[best] < total[oracle] and tried[best] > lams[oracle]
 
 # %% [markdown]
-# Larger: what the data say badly now comes from $x_0$, which is closer to the truth than 0 is, so it may be trusted more.
+# Larger: what the data say badly now comes from $x_0$, which is closer to the truth than 0 is. So a larger weight pays.
 
 # %% [markdown]
 # ## 6. Who tells lambda?
@@ -466,12 +466,14 @@ for name, i in choice.items():
     more = 100 * (error(lams[i], t, 0) / error(lams[choice["oracle"]], t, 0) - 1)
     print(f"{name:12}{more:6.1f} % more error than the oracle")
 assert choice["discrepancy"] > choice["oracle"]
-assert error(lams[choice["validation"]], t, 0) < 1.15 * error(lams[choice["oracle"]], t, 0)
+for name in ("GCV", "validation"):
+    assert error(lams[choice[name]], t, 0) < 1.15 * error(lams[choice["oracle"]], t, 0)
 
 # %% [markdown]
 # The discrepancy principle takes too large a lambda here, always on the safe, smooth side: even the *true* image has a
 # residual of $m\sigma^2$, and a good fit with 576 free numbers has less. The L-curve has a clear corner on this small
-# problem, but nothing guarantees one. Validation comes close, since these heads are alike; on other anatomy, or at
+# problem, but nothing guarantees one. GCV comes as close without being told the noise level; noise that is not white, or
+# that coils share, misleads it. Validation comes close, since these heads are alike; on other anatomy, or at
 # another noise level, it would not know.
 #
 # And if the noise level is known badly? You believe that it is 0.4 times what it is, or twice. Which lambda does the
@@ -843,12 +845,16 @@ for split, few in samples.items():
     spread = sorted({grid[i] for i in errors.argmin(0).tolist()})
     loss = 100 * (kept / own - 1).mean().item()
     print(f"{split}: best lambdas of the slices {spread}; the tuned {best_lam} loses {loss:.1f} % NRMSE on average")
-    assert loss >= 0
+    assert 0 <= loss < 15
+
+# %% [markdown]
+# A few percent at most, here. One lambda serves all because the noise level and the brightness of the slices are alike;
+# section 10 showed what happens when they are not.
 
 # %%
-split = next(iter(samples))
-worst = int(scores[split]["Tikhonov"].values["psnr"].argmin())
-sample = samples[split][worst]
+group = next(iter(samples))
+worst = int(scores[group]["Tikhonov"].values["psnr"].argmin())
+sample = samples[group][worst]
 figures.images({name: method(sample.kspace, sample.A) for name, method in methods.items()}, sample.image)
 
 # %% [markdown]
