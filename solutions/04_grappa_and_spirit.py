@@ -400,8 +400,8 @@ slider("lam", ridge, RIDGES)
 
 # %% [markdown]
 # Large: the weights are pulled towards 0, the gaps are filled too weakly, and the outline of a second head returns.
-# Small: grain, because large weights add up noise. But below $10^{-2}$ the number hardly changes: a thousand examples
-# and more keep 112 weights in check by themselves.
+# Small: grain, because large weights add up noise. But below $10^{-2}$ the number hardly changes: there are many
+# times more windows than weights, and that alone keeps the weights in check.
 
 # %%
 filled = [combined(grappa.grappa(y4, masks["R = 4"], kernel, value)) for value in RIDGES]
@@ -822,7 +822,9 @@ quiz.choice(
 # %%
 quiz.choice(
     "5. In `fit` you write S.T where S.mH belongs, twice. What happens?",
-    right={"it runs, and the weights are wrong": "A complex symmetric system has a solution too. It minimises nothing."},
+    right={
+        "it runs, and the weights are wrong": "A complex symmetric system has a solution too. It minimises nothing."
+    },
     wrong={
         "torch raises an error": "All shapes and dtypes are right; only the numbers are not.",
         "the weights are conjugated": "For that, S and T would have to be conjugated as well.",
