@@ -128,15 +128,15 @@ figures.images({"zero-filled": zero_filled}, sample.image)
 #
 # > **Exercise 1** · core · 10 minutes · importance ★★★
 # >
-# > Write `on_complex(net, image)`: it uses a network that maps `(batch, 2, height, width)` to the same shape on a complex
-# > image `(batch, height, width)`, and returns a complex image. A gradient must get through.
+# > Write `on_complex(net, image)`: it uses a network that maps `(batch, 2, height, width)` to the same shape on a
+# > complex image `(batch, height, width)`, and returns a complex image. A gradient must get through.
 # >
-# > <details><summary>Hint 1</summary>`image.real` and `image.imag` are images of their own. `torch.stack` puts them side
-# > by side along a new axis.</details>
+# > <details><summary>Hint 1</summary>`image.real` and `image.imag` are images of their own. `torch.stack` puts them
+# > side by side along a new axis.</details>
 # > <details><summary>Hint 2</summary>The new axis is number 1, after the batch. What comes out has the real part in
 # > `[:, 0]`.</details>
-# > <details><summary>Hint 3</summary>`torch.complex(real, imaginary)` puts them together. Whatever goes through numpy, or
-# > is detached, has no gradient.</details>
+# > <details><summary>Hint 3</summary>`torch.complex(real, imaginary)` puts them together. Whatever goes through
+# > numpy, or is detached, has no gradient.</details>
 
 
 # %%
@@ -293,18 +293,18 @@ assert change < 1e-5
 #
 # ### How far does it see?
 #
-# The pixels of the input that one pixel of the output depends on are its **receptive field**. A layer with kernel 3 sees
-# one pixel to each side; a second one sees one more. A layer with a **stride** of 2 computes every second pixel only,
-# so that a step of one pixel in the next layer is two pixels of the input.
+# The pixels of the input that one pixel of the output depends on are its **receptive field**. A layer with kernel 3
+# sees one pixel to each side; a second one sees one more. A layer with a **stride** of 2 computes every second pixel
+# only, so that a step of one pixel in the next layer is two pixels of the input.
 #
 # > **Exercise 2** · core · 10 minutes · importance ★★☆
 # >
-# > Write `receptive_field(kernels, strides)`: the width, in pixels, of what one output pixel sees. Both are lists with one
-# > number a layer, the first layer first: `receptive_field([3, 3], [1, 1])` is 5.
+# > Write `receptive_field(kernels, strides)`: the width, in pixels, of what one output pixel sees. Both are lists with
+# > one number a layer, the first layer first: `receptive_field([3, 3], [1, 1])` is 5.
 # >
 # > <details><summary>Hint 1</summary>Without strides: start with the pixel itself; each layer adds $k - 1$.</details>
-# > <details><summary>Hint 2</summary>With strides: each layer adds $(k - 1)$ steps. How many pixels of the input is one step
-# > of that layer?</details>
+# > <details><summary>Hint 2</summary>With strides: each layer adds $(k - 1)$ steps. How many pixels of the input is one
+# > step of that layer?</details>
 # > <details><summary>Hint 3</summary>One step is the product of the strides of all layers *before*. Keep it in a
 # > variable, and multiply it by the layer's own stride after you have added the layer.</details>
 
@@ -393,8 +393,8 @@ for kernels, strides in (([3] * 3, [1] * 3), ([9, 5, 5], [1] * 3), ([3] * 8, [1]
 # > Write `gradient(W, P, T)`: the derivative of $L$ with respect to the weights `W` `(out, in)`, for patches `P`
 # > `(in, pixels)` and a truth `T` `(out, pixels)`. By hand: no autograd. $N$ is the number of all numbers in $T$.
 # >
-# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where the ReLU
-# > was on.</details>
+# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where the
+# > ReLU was on.</details>
 # > <details><summary>Hint 2</summary>`Z > 0` is 1 where the error passes, and 0 where it stops.</details>
 # > <details><summary>Hint 3</summary>The result has the shape of `W`, so the last step must be `dZ @ P.T`.</details>
 
@@ -452,7 +452,8 @@ assert difference < 1e-4
 # >
 # > Write `adam(theta, g, m, v, t, lr)`. It returns the new `theta`, `m` and `v`, and leaves its inputs as they are.
 # >
-# > <details><summary>Hint 1</summary>Three lines, in the order of the formulas: the step uses the *new* means.</details>
+# > <details><summary>Hint 1</summary>Three lines, in the order of the formulas: the step uses the *new*
+# > means.</details>
 # > <details><summary>Hint 2</summary>The corrected means are for the step only. `m` and `v` are handed on without the
 # > correction.</details>
 
@@ -613,8 +614,8 @@ training.losses(curves, "tens of steps", "loss", levels={"zero-filled, validatio
 # patient; with few slices the network may spend its numbers on what is special about them, which is **overfitting**.
 # A validation curve that rises says when to stop. `course_lib.fit` keeps the weights with the best validation PSNR.
 #
-# Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it learned
-# is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and augmentation
+# Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it
+# learned is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and augmentation
 # (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
 
 # %% [markdown]
@@ -888,8 +889,8 @@ for split, rows in scores.items():
 
 # %% [markdown]
 # With eight (or four) coils, the data and the wavelets already say more than this small network does, so $\lambda_2$
-# comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its descendants
-# are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data consistency
+# comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
+# descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data consistency
 # of MoDL, only that MoDL goes back and forth and trains through it.
 
 # %%
@@ -906,17 +907,17 @@ figures.images(panels, scan.image, zoom=(3 * n // 8, 3 * n // 8, n // 4, n // 4)
 #
 # > **Exercise 6** · stretch · 15 minutes · importance ★★☆
 # >
-# > Before you run it, order them by their training loss: twice the width; eight layers of 3 x 3 in place of 9-5-5; a
-# > learning rate ten times as high, ten times as low. Then find out whether the order is the same with half the steps, and
-# > with another seed. (Nobody checks this one; the solution is in `solutions/`.)
+# > Before you run it, order them by their training loss: half the width; eight layers of 3 x 3 in place of 9-5-5; a
+# > learning rate ten times as high, ten times as low. Then find out whether the order is the same with half the steps,
+# > and with another seed. (Nobody checks this one; the solution is in `solutions/`.)
 # >
-# > <details><summary>Hint 1</summary>`compared` below returns the two losses of each variant. `sorted(table, key=...)` gives
-# > their order.</details>
+# > <details><summary>Hint 1</summary>`compared` below returns the two losses of each variant. `sorted(table, key=...)`
+# > gives their order.</details>
 
 # %%
 variants = {
     "9-5-5, width 16": (wang, 3e-3),
-    "9-5-5, width 32": (lambda: wang(32), 3e-3),
+    "9-5-5, width 8": (lambda: wang(8), 3e-3),
     "eight 3 x 3, width 16": (lambda: stack([3] * 8, 16, nn.ReLU), 3e-3),
     "lr ten times as high": (wang, 3e-2),
     "lr ten times as low": (wang, 3e-4),
@@ -1088,8 +1089,8 @@ quiz.choice(
     "5. A network's image has a higher PSNR than that of CG-SENSE. Does it agree better with the data?",
     right={"not necessarily": "Distance to the truth and misfit to the data are two things; section 10 measured both."},
     wrong={
-        "yes, since it is closer to the truth": "Even the truth does not fit noisy data best: least squares does, noise "
-        "included.",
+        "yes, since it is closer to the truth": "Even the truth does not fit noisy data best: least squares does, with "
+        "their noise.",
         "no, never": "Nothing forbids it: methods that put the data inside the network do both.",
     },
 )
