@@ -393,8 +393,8 @@ for kernels, strides in (([3] * 3, [1] * 3), ([9, 5, 5], [1] * 3), ([3] * 8, [1]
 # > Write `gradient(W, P, T)`: the derivative of $L$ with respect to the weights `W` `(out, in)`, for patches `P`
 # > `(in, pixels)` and a truth `T` `(out, pixels)`. By hand: no autograd. $N$ is the number of all numbers in $T$.
 # >
-# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where the
-# > ReLU was on.</details>
+# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where
+# > the ReLU was on.</details>
 # > <details><summary>Hint 2</summary>`Z > 0` is 1 where the error passes, and 0 where it stops.</details>
 # > <details><summary>Hint 3</summary>The result has the shape of `W`, so the last step must be `dZ @ P.T`.</details>
 
@@ -615,8 +615,8 @@ training.losses(curves, "tens of steps", "loss", levels={"zero-filled, validatio
 # A validation curve that rises says when to stop. `course_lib.fit` keeps the weights with the best validation PSNR.
 #
 # Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it
-# learned is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and augmentation
-# (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
+# learned is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and
+# augmentation (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
 
 # %% [markdown]
 # ## 7. Which activation?
@@ -890,8 +890,8 @@ for split, rows in scores.items():
 # %% [markdown]
 # With eight (or four) coils, the data and the wavelets already say more than this small network does, so $\lambda_2$
 # comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
-# descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data consistency
-# of MoDL, only that MoDL goes back and forth and trains through it.
+# descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data
+# consistency of MoDL, only that MoDL goes back and forth and trains through it.
 
 # %%
 shown = ("zero-filled", "CNN", "CNN, then CS", "tuned TV")
