@@ -40,7 +40,6 @@
 import platform
 import time
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 from torch import nn
@@ -640,8 +639,8 @@ assert arrives["sigmoid"] < 0.1 * arrives["ReLU"]
 # %%
 race = {}
 for name, (act, gain) in ACTIVATIONS.items():
-    runs = [list(islice(epochs(network(act, gain, 0), small, small_truth, lr), 5)) for lr in (1e-3, 3e-3)]
-    race[name] = min(runs, key=lambda run: run[-1])
+    starts = [epochs(network(act, gain, 0), small, small_truth, lr) for lr in (1e-3, 3e-3)]
+    race[name] = min(([next(run) for _ in range(5)] for run in starts), key=lambda losses: losses[-1])
 assert race["ReLU"][-1] < race["tanh"][-1] < race["sigmoid"][-1]
 training.losses(race, "epoch", "training loss", levels={"zero-filled": mse_loss(small, small_truth).item()})
 
