@@ -39,7 +39,6 @@
 # %%
 import time
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 from torch import nn
@@ -126,15 +125,15 @@ figures.images({"zero-filled": zero_filled}, sample.image)
 #
 # > **Exercise 1** · core · 10 minutes · importance ★★★
 # >
-# > Write `on_complex(net, image)`: it uses a network that maps `(batch, 2, height, width)` to the same shape on a complex
-# > image `(batch, height, width)`, and returns a complex image. A gradient must get through.
+# > Write `on_complex(net, image)`: it uses a network that maps `(batch, 2, height, width)` to the same shape on a
+# > complex image `(batch, height, width)`, and returns a complex image. A gradient must get through.
 # >
-# > <details><summary>Hint 1</summary>`image.real` and `image.imag` are images of their own. `torch.stack` puts them side
-# > by side along a new axis.</details>
+# > <details><summary>Hint 1</summary>`image.real` and `image.imag` are images of their own. `torch.stack` puts them
+# > side by side along a new axis.</details>
 # > <details><summary>Hint 2</summary>The new axis is number 1, after the batch. What comes out has the real part in
 # > `[:, 0]`.</details>
-# > <details><summary>Hint 3</summary>`torch.complex(real, imaginary)` puts them together. Whatever goes through numpy, or
-# > is detached, has no gradient.</details>
+# > <details><summary>Hint 3</summary>`torch.complex(real, imaginary)` puts them together. Whatever goes through
+# > numpy, or is detached, has no gradient.</details>
 
 
 # %%
@@ -291,18 +290,18 @@ assert change < 1e-5
 #
 # ### How far does it see?
 #
-# The pixels of the input that one pixel of the output depends on are its **receptive field**. A layer with kernel 3 sees
-# one pixel to each side; a second one sees one more. A layer with a **stride** of 2 computes every second pixel only,
-# so that a step of one pixel in the next layer is two pixels of the input.
+# The pixels of the input that one pixel of the output depends on are its **receptive field**. A layer with kernel 3
+# sees one pixel to each side; a second one sees one more. A layer with a **stride** of 2 computes every second pixel
+# only, so that a step of one pixel in the next layer is two pixels of the input.
 #
 # > **Exercise 2** · core · 10 minutes · importance ★★☆
 # >
-# > Write `receptive_field(kernels, strides)`: the width, in pixels, of what one output pixel sees. Both are lists with one
-# > number a layer, the first layer first: `receptive_field([3, 3], [1, 1])` is 5.
+# > Write `receptive_field(kernels, strides)`: the width, in pixels, of what one output pixel sees. Both are lists with
+# > one number a layer, the first layer first: `receptive_field([3, 3], [1, 1])` is 5.
 # >
 # > <details><summary>Hint 1</summary>Without strides: start with the pixel itself; each layer adds $k - 1$.</details>
-# > <details><summary>Hint 2</summary>With strides: each layer adds $(k - 1)$ steps. How many pixels of the input is one step
-# > of that layer?</details>
+# > <details><summary>Hint 2</summary>With strides: each layer adds $(k - 1)$ steps. How many pixels of the input is one
+# > step of that layer?</details>
 # > <details><summary>Hint 3</summary>One step is the product of the strides of all layers *before*. Keep it in a
 # > variable, and multiply it by the layer's own stride after you have added the layer.</details>
 
@@ -391,8 +390,8 @@ for kernels, strides in (([3] * 3, [1] * 3), ([9, 5, 5], [1] * 3), ([3] * 8, [1]
 # > Write `gradient(W, P, T)`: the derivative of $L$ with respect to the weights `W` `(out, in)`, for patches `P`
 # > `(in, pixels)` and a truth `T` `(out, pixels)`. By hand: no autograd. $N$ is the number of all numbers in $T$.
 # >
-# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where the ReLU
-# > was on.</details>
+# > <details><summary>Hint 1</summary>Forward first: `Z = W @ P`. You need `Z` twice: for the error, and to know where
+# > the ReLU was on.</details>
 # > <details><summary>Hint 2</summary>`Z > 0` is 1 where the error passes, and 0 where it stops.</details>
 # > <details><summary>Hint 3</summary>The result has the shape of `W`, so the last step must be `dZ @ P.T`.</details>
 
@@ -450,7 +449,8 @@ assert difference < 1e-4
 # >
 # > Write `adam(theta, g, m, v, t, lr)`. It returns the new `theta`, `m` and `v`, and leaves its inputs as they are.
 # >
-# > <details><summary>Hint 1</summary>Three lines, in the order of the formulas: the step uses the *new* means.</details>
+# > <details><summary>Hint 1</summary>Three lines, in the order of the formulas: the step uses the *new*
+# > means.</details>
 # > <details><summary>Hint 2</summary>The corrected means are for the step only. `m` and `v` are handed on without the
 # > correction.</details>
 
@@ -611,9 +611,9 @@ training.losses(curves, "tens of steps", "loss", levels={"zero-filled, validatio
 # patient; with few slices the network may spend its numbers on what is special about them, which is **overfitting**.
 # A validation curve that rises says when to stop. `course_lib.fit` keeps the weights with the best validation PSNR.
 #
-# Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it learned
-# is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and augmentation
-# (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
+# Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it
+# learned is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and
+# augmentation (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
 
 # %% [markdown]
 # ## 7. Which activation?
@@ -637,8 +637,8 @@ assert arrives["sigmoid"] < 0.1 * arrives["ReLU"]
 # %%
 race = {}
 for name, (act, gain) in ACTIVATIONS.items():
-    runs = [list(islice(epochs(network(act, gain, 0), small, small_truth, lr), 5)) for lr in (1e-3, 3e-3)]
-    race[name] = min(runs, key=lambda run: run[-1])
+    starts = [epochs(network(act, gain, 0), small, small_truth, lr) for lr in (1e-3, 3e-3)]
+    race[name] = min(([next(run) for _ in range(5)] for run in starts), key=lambda losses: losses[-1])
 assert race["ReLU"][-1] < race["tanh"][-1] < race["sigmoid"][-1]
 training.losses(race, "epoch", "training loss", levels={"zero-filled": mse_loss(small, small_truth).item()})
 
@@ -886,9 +886,9 @@ for split, rows in scores.items():
 
 # %% [markdown]
 # With eight (or four) coils, the data and the wavelets already say more than this small network does, so $\lambda_2$
-# comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its descendants
-# are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data consistency
-# of MoDL, only that MoDL goes back and forth and trains through it.
+# comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
+# descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data
+# consistency of MoDL, only that MoDL goes back and forth and trains through it.
 
 # %%
 shown = ("zero-filled", "CNN", "CNN, then CS", "tuned TV")
@@ -904,17 +904,17 @@ figures.images(panels, scan.image, zoom=(3 * n // 8, 3 * n // 8, n // 4, n // 4)
 #
 # > **Exercise 6** · stretch · 15 minutes · importance ★★☆
 # >
-# > Before you run it, order them by their training loss: twice the width; eight layers of 3 x 3 in place of 9-5-5; a
-# > learning rate ten times as high, ten times as low. Then find out whether the order is the same with half the steps, and
-# > with another seed. (Nobody checks this one; the solution is in `solutions/`.)
+# > Before you run it, order them by their training loss: half the width; eight layers of 3 x 3 in place of 9-5-5; a
+# > learning rate ten times as high, ten times as low. Then find out whether the order is the same with half the steps,
+# > and with another seed. (Nobody checks this one; the solution is in `solutions/`.)
 # >
-# > <details><summary>Hint 1</summary>`compared` below returns the two losses of each variant. `sorted(table, key=...)` gives
-# > their order.</details>
+# > <details><summary>Hint 1</summary>`compared` below returns the two losses of each variant. `sorted(table, key=...)`
+# > gives their order.</details>
 
 # %%
 variants = {
     "9-5-5, width 16": (wang, 3e-3),
-    "9-5-5, width 32": (lambda: wang(32), 3e-3),
+    "9-5-5, width 8": (lambda: wang(8), 3e-3),
     "eight 3 x 3, width 16": (lambda: stack([3] * 8, 16, nn.ReLU), 3e-3),
     "lr ten times as high": (wang, 3e-2),
     "lr ten times as low": (wang, 3e-4),
@@ -1086,8 +1086,8 @@ quiz.choice(
     "5. A network's image has a higher PSNR than that of CG-SENSE. Does it agree better with the data?",
     right={"not necessarily": "Distance to the truth and misfit to the data are two things; section 10 measured both."},
     wrong={
-        "yes, since it is closer to the truth": "Even the truth does not fit noisy data best: least squares does, noise "
-        "included.",
+        "yes, since it is closer to the truth": "Even the truth does not fit noisy data best: least squares does, with "
+        "their noise.",
         "no, never": "Nothing forbids it: methods that put the data inside the network do both.",
     },
 )
