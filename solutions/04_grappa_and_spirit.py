@@ -669,7 +669,7 @@ for R in (2, 4):
 # %% [markdown]
 # Read the last column. SENSE and CG-SENSE get maps from elsewhere, as from a separate calibration scan; GRAPPA has only
 # the lines in the table. At $R = 2$ that is no handicap. At $R = 4$ look at the sign of the difference before you
-# believe that one family is "better".CG-SENSE uses the calibration lines as data as well; plain unfolding throws
+# believe that one family is "better". CG-SENSE uses the calibration lines as data as well; plain unfolding throws
 # them away, and is behind on the test subject.
 #
 # Now irregular masks, where GRAPPA and unfolding cannot go: random lines at $R = 4$, and a Poisson disc at $R = 4$.
