@@ -69,7 +69,7 @@ class Settings:
 
 cfg = {
     "ci": Settings(12, 60, 3.0, (32, 16), 2, 4, 40),
-    "cpu": Settings(60, 150, 30.0, (64, 32), 4, 6, 80),
+    "cpu": Settings(60, 150, 40.0, (64, 32), 4, 6, 80),
     "gpu": Settings(300, 2000, 300.0, (64, 32), 12, 12, 80),
 }[profile().name]
 torch.manual_seed(6)
@@ -886,7 +886,7 @@ for split, rows in scores.items():
 
 # %% [markdown]
 # With eight (or four) coils, the data and the wavelets already say more than this small network does, so $\lambda_2$
-# comes out small, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
+# comes out at the small end of its grid, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
 # descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data
 # consistency of MoDL, only that MoDL goes back and forth and trains through it.
 
@@ -938,7 +938,7 @@ print(f"{'':24}{'weights':>9}{'sees':>6}{'train':>9}{'validation':>12}")
 for name, (make, _) in variants.items():
     count = sum(p.numel() for p in make().parameters())
     print(f"{name:24}{count:9,}{seen(make()):6}{table[name][0]:9.4f}{table[name][1]:12.4f}")
-assert table["lr ten times as high"][0] > 1.2 * table["9-5-5, width 16"][0]
+assert max(table, key=lambda name: table[name][0]) == "lr ten times as high"
 
 # %% [markdown] tags=["solution"]
 # **A solution of exercise 6**, for half the steps.
@@ -949,10 +949,10 @@ for name, found in {"all steps": table, "half the steps": halved}.items():
     print(f"{name:16}", " < ".join(f"{v} {found[v][0]:.3f}" for v in sorted(found, key=lambda v: found[v][0])))
 
 # %% [markdown]
-# With so few steps the learning rate decides more than the architecture does; at ten times the rate the network is not
-# worth its name. That is a warning: whoever compares architectures at *one* learning rate compares learning rates. And
-# 9-5-5 and eight layers of 3 x 3 see the same 17 pixels, at very different numbers of weights. With another seed
-# neighbours in the table may swap: one run is an anecdote.
+# A learning rate that is ten times too high costs more than any change of the architecture: at that rate the network is
+# not worth its name. That is a warning: whoever compares architectures at *one* learning rate compares learning rates.
+# And 9-5-5 and eight layers of 3 x 3 see the same 17 pixels, at very different numbers of weights. With fewer steps or
+# another seed, neighbours in the table may swap: one run is an anecdote.
 
 # %% [markdown]
 # ## 13. Break it

@@ -89,8 +89,14 @@ def _gradient(W: Tensor, P: Tensor, T: Tensor) -> Tensor:
 def _layers(*sizes: tuple[int, int, int]) -> list[tuple[Tensor, Tensor, Tensor]]:
     """W (out, in), P (in, pixels), T (out, pixels) for each (out, in, pixels)."""
     rng = torch.Generator().manual_seed(5)
-    shapes = [((a, b), (b, pixels), (a, pixels)) for a, b, pixels in sizes]
-    return [tuple(torch.randn(shape, generator=rng) for shape in three) for three in shapes]
+    return [
+        (
+            torch.randn(outputs, inputs, generator=rng),
+            torch.randn(inputs, pixels, generator=rng),
+            torch.randn(outputs, pixels, generator=rng),
+        )
+        for outputs, inputs, pixels in sizes
+    ]
 
 
 ch06_gradient = Exercise(
