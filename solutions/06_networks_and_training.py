@@ -69,7 +69,7 @@ class Settings:
 
 
 cfg = {
-    "ci": Settings(12, 60, 3.0, (32, 16), 2, 4, 40),
+    "ci": Settings(12, 60, 4.0, (32, 16), 2, 4, 40),
     "cpu": Settings(60, 150, 40.0, (64, 32), 4, 6, 80),
     "gpu": Settings(300, 2000, 300.0, (64, 32), 12, 12, 80),
 }[profile().name]
@@ -888,9 +888,9 @@ for split, rows in scores.items():
 
 # %% [markdown]
 # With eight (or four) coils, the data and the wavelets already say more than this small network does, so $\lambda_2$
-# comes out at the small end of its grid, and the reference adds little or even harms. In 2016 it was an idea ahead of its network. Its
-# descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes *is* the data
-# consistency of MoDL, only that MoDL goes back and forth and trains through it.
+# comes out at the small end of its grid, and the reference adds little or even harms. In 2016 it was an idea ahead of its
+# network. Its descendants are in every later chapter: a quadratic term that pulls $x$ towards what a network proposes
+# *is* the data consistency of MoDL, only that MoDL goes back and forth and trains through it.
 
 # %%
 shown = ("zero-filled", "CNN", "CNN, then CS", "tuned TV")
