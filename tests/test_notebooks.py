@@ -90,6 +90,18 @@ def test_an_executed_notebook_keeps_what_it_shows(tmp_path):
     assert "42" in product.cells[-1].outputs[0]["text"]
 
 
+def test_pictures_are_stored_smaller_and_keep_their_words(tmp_path):
+    draw = "import torch\nfrom course_lib.teach import figures\nx = torch.rand(1, 200, 200)\nfigures.images({'noise': x}, 0 * x + 1)"
+    product = build.solved(f"# %%\n{draw}\n", "99_title")
+    build.execute(product, tmp_path)
+    before = len(nbformat.writes(product))
+    build.lighten(product)
+    nbformat.validate(product)
+    (output,) = product.cells[-1].outputs
+    assert len(nbformat.writes(product)) < before
+    assert "noise" in output.metadata["image/png"]["alt"]
+
+
 @pytest.mark.parametrize("fault", ["1 / 0", "from nowhere import nothing"])
 def test_an_error_ends_the_execution(tmp_path, fault):
     with pytest.raises(Exception, match="ZeroDivisionError|ModuleNotFoundError"):
