@@ -91,7 +91,8 @@ def test_an_executed_notebook_keeps_what_it_shows(tmp_path):
 
 
 def test_pictures_are_stored_smaller_and_keep_their_words(tmp_path):
-    draw = "import torch\nfrom course_lib.teach import figures\nx = torch.rand(1, 200, 200)\nfigures.images({'noise': x}, 0 * x + 1)"
+    draw = "import torch\nfrom course_lib.teach import figures\nx = torch.rand(1, 200, 200)\n"
+    draw += "figures.images({'noise': x}, 0 * x + 1)"
     product = build.solved(f"# %%\n{draw}\n", "99_title")
     build.execute(product, tmp_path)
     before = len(nbformat.writes(product))
