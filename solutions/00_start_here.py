@@ -76,8 +76,9 @@ for name, samples in {"train": train, "validation": validation, "test": test, "r
 print(f"R = {R} in name, {c.sampling.effective_acceleration(real[0].mask):.2f} in truth")
 
 # %%
-scan = real[0]
-figures.kspace({"what was measured": scan.kspace, "what a full scan holds": real.prepared(0).kspace})
+scan, full = real[0], real.prepared(0).kspace
+full = full * scan.kspace.abs().max() / full.abs().max()  # in the same units; the centre is in both
+figures.kspace({"what was measured": scan.kspace, "what a full scan holds": full})
 
 # %% [markdown]
 # ## Predict

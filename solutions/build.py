@@ -88,18 +88,23 @@ def execute(notebook: NotebookNode, folder: Path, progress: bool = True) -> floa
 
 def lighten(notebook: NotebookNode) -> None:
     """Store pictures with fewer colours, so that an executed notebook stays below 1 MB; live ones have four times as many."""
-    from PIL import Image  # comes with matplotlib
-
     for data in (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
         if "image/png" in data:
-            picture, small = b64decode(data["image/png"]), BytesIO()
-            few = (
-                Image.open(BytesIO(picture))
-                .convert("RGB")
-                .quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-            )
-            few.save(small, "png", optimize=True)
-            data["image/png"] = b64encode(min(picture, small.getvalue(), key=len)).decode()
+            picture = b64decode(data["image/png"])
+            data["image/png"] = b64encode(min(picture, few_colours(picture), key=len)).decode()
+
+
+def few_colours(picture: bytes, common: int = 16, others: int = 48) -> bytes:
+    """The PNG with so many of its `common` colours as they are (white, the zero of an error map) and `others` near the rest."""
+    from PIL import Image  # comes with matplotlib
+
+    image, small = Image.open(BytesIO(picture)).convert("RGB"), BytesIO()
+    most = sorted(image.getcolors(image.width * image.height), reverse=True)[:common]
+    rest = image.quantize(others, Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * others]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for _, colour in most for value in colour] + rest)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def budget(source: str, profile: str) -> float:

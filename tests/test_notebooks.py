@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from io import BytesIO
 
 import nbformat
 import pytest
@@ -101,6 +102,18 @@ def test_pictures_are_stored_smaller_and_keep_their_words(tmp_path):
     (output,) = product.cells[-1].outputs
     assert len(nbformat.writes(product)) < before
     assert "noise" in output.metadata["image/png"]["alt"]
+
+
+def test_few_colours_keep_the_commonest_as_they_are():
+    """The zero of an error map must not turn pink."""
+    from PIL import Image
+
+    picture, stored = Image.effect_noise((64, 64), 90).convert("RGB"), BytesIO()
+    picture.paste((247, 246, 245), (0, 0, 64, 20))
+    picture.save(stored, "png")
+    few = Image.open(BytesIO(build.few_colours(stored.getvalue()))).convert("RGB")
+    assert len(few.getcolors()) <= 64
+    assert few.crop((0, 0, 64, 20)).getcolors() == [(64 * 20, (247, 246, 245))]
 
 
 @pytest.mark.parametrize("fault", ["1 / 0", "from nowhere import nothing"])
