@@ -1,6 +1,6 @@
 """The command line: python -m course_lib COMMAND.
 
-start | doctor | prepare | train | evaluate | check | experiments | show | reconstruct.
+start | doctor | prepare | train | evaluate | leaderboard | check | experiments | show | reconstruct.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from . import commands
+from .doctor import doctor
 from .errors import CourseError
 from .profiles import profile
 from .start import start
@@ -19,7 +20,8 @@ Commands = argparse._SubParsersAction
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__)
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-    for add_command in (_start, _doctor, _prepare, _train, _evaluate, _check, _experiments, _show, _reconstruct):
+    learning = _train, _evaluate, _leaderboard, _experiments
+    for add_command in (_start, _doctor, _prepare, *learning, _check, _show, _reconstruct):
         add_command(sub)
     for command in sub.choices.values():
         command.add_argument("--profile", help="ci, cpu or gpu; COURSE_PROFILE or the machine decides when not given")
@@ -35,7 +37,7 @@ def _start(sub: Commands) -> None:
 
 def _doctor(sub: Commands) -> None:
     add = sub.add_parser("doctor", help="what this machine has, and what to do about what it lacks")
-    add.set_defaults(run=lambda a: commands.doctor())
+    add.set_defaults(run=lambda a: doctor())
 
 
 def _prepare(sub: Commands) -> None:
@@ -71,6 +73,15 @@ def _evaluate(sub: Commands) -> None:
     add.add_argument("method")
     add.add_argument("--weights", type=Path)
     add.add_argument("--acceleration", type=int, default=4)
+
+
+def _leaderboard(sub: Commands) -> None:
+    add = sub.add_parser("leaderboard", help="train, tune and rank every method; goes on where it was stopped")
+    add.set_defaults(run=lambda a: commands.leaderboard(a.method, a.profile, a.seconds, a.seeds, a.output))
+    add.add_argument("method", nargs="*", help="rows to fill; all when not given")
+    add.add_argument("--seconds", type=float, help="training time of a network; the profile's when not given")
+    add.add_argument("--seeds", type=int, default=3, help="training seeds of the networks whose spread is shown")
+    add.add_argument("-o", "--output", type=Path, default=Path("results"), help="folder for board and weights")
 
 
 def _check(sub: Commands) -> None:

@@ -1,9 +1,6 @@
 """What each command does. Every function prints for people and returns what --json prints for programs."""
 
-import importlib.metadata
 import os
-import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -18,24 +15,9 @@ from .reconstruct import reconstruct
 from .sampling import equispaced, protocol, random
 from .scores import table
 from .show import show
-from .train import fit, has_fast_bfloat16
+from .train import fit
 
 RULES = {"equispaced": equispaced, "random": random}
-
-
-def doctor() -> dict:
-    """Print versions, device, memory and disk, and one line for each problem with its remedy."""
-    packages = ("torch", "numpy", "h5py", "sigpy", "matplotlib", "ipywidgets", "jupyterlab")
-    versions = {name: _version(name) for name in packages}
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
-    bfloat16 = has_fast_bfloat16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    free = shutil.disk_usage(Path.home()).free / 2**30
-    problems = [f"{name} is missing: pip install {name}" for name, version in versions.items() if version is None]
-    problems += ["less than 2 GiB of disk are free: the data sets need room"] if free < 2 else []
-    print(f"python {sys.version.split()[0]}; " + ", ".join(f"{k} {v}" for k, v in versions.items() if v))
-    print(f"device {device}; fast bfloat16: {bfloat16}; profile {profile().name}; {free:.0f} GiB of disk free")
-    print("\n".join(problems) or "No problem found.")
-    return {"versions": versions, "device": device, "profile": profile().name, "problems": problems, "ok": not problems}
 
 
 def prepare(name: str | None, out: Path | None) -> dict:
@@ -60,7 +42,8 @@ def train(method: str, name: str | None, accelerations: list[int], seconds: floa
     output = output or default_weights(method)
     settings = {} if where.name == "gpu" else c.small
     model = c.build(**settings).to("cuda" if torch.cuda.is_available() else "cpu")
-    training = data.slices("train", protocol(*accelerations), where.name, training=True, strip=where.strip)
+    strip = None if c.mixes_rows else where.strip
+    training = data.slices("train", protocol(*accelerations), where.name, training=True, strip=strip)
     validation = data.slices("val", protocol(accelerations[0]), where.name)
     unfinished = output.with_suffix(".run")
     run = fit(model, training, validation, seconds or where.seconds, save_to=unfinished)
@@ -89,6 +72,26 @@ def check_methods(method: str | None) -> dict:
     results = [r for name in ([method] if method else METHODS) for r in check(name)]
     print("\n".join(map(str, results)))
     return {"results": [vars(r) for r in results], "ok": all(r.holds for r in results)}
+
+
+def leaderboard(methods: list[str], name: str | None, seconds: float | None, seeds: int, folder: Path) -> dict:
+    """Fill what is missing or stale on the board; write it as JSON, Markdown and a figure for each task."""
+    from . import leaderboard as boards  # only this command needs the board, and what draws it
+    from .teach.board import board as draw
+
+    where = profile(name)
+    file = folder / f"leaderboard_{where.name}.json"
+    wanted = list(boards.entries(where, seconds or where.seconds, methods, seeds))
+    rows = boards.fill(file, wanted)
+    everything = list(boards.entries(where, seconds or where.seconds, seeds=seeds))
+    text = boards.markdown(rows, everything)
+    with data.whole(file.with_suffix(".md")) as path:
+        path.write_text(text, "utf-8")
+    for (setting, R), lines in boards.tasks(rows, everything).items():
+        with data.whole(folder / f"leaderboard_{where.name}_{setting}_{R}.png") as path:
+            path.write_bytes(draw(lines, f"R = {R}: {boards.settings()[setting].words}").png())
+    print(text)
+    return {"board": str(file), "rows": rows, "stale": len(boards.stale(rows, everything))}
 
 
 def experiments(numbers: list[int], name: str | None, output: Path | None) -> dict:
@@ -135,10 +138,3 @@ def ready(method: str, path: Path | None) -> Reconstructor:
 def default_weights(method: str) -> Path:
     """Where `train` leaves weights when nothing else is said."""
     return Path(os.environ.get("COURSE_WEIGHTS", "weights")) / f"{method}.safetensors"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

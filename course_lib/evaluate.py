@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from . import metrics
 from .data.sample import Problem
-from .methods.base import Reconstructor
+from .methods.base import Card, Reconstructor
 from .scores import METRICS, Scores
 
 
@@ -53,6 +53,14 @@ def tune(build: Callable[[float], Reconstructor], samples: Sequence[Problem], va
         if best == here:
             return values[here]
         here = best
+
+
+def tuned(method: Card, samples: Sequence[Problem]) -> Reconstructor:
+    """The method with its knob at the value that is best on `samples`; as it is when it has none."""
+    if method.knob is None:
+        return method.build()
+    name, values = method.knob
+    return method.build(**{name: tune(lambda value: method.build(**{name: value}), samples, values)})
 
 
 def head(image: Tensor) -> Tensor:

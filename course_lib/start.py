@@ -1,10 +1,9 @@
 """The course in ten minutes: tune the classics, train one network on the spot, reconstruct a real scan."""
 
 import time
-from functools import partial
 
 from . import data
-from .evaluate import evaluate, tune
+from .evaluate import evaluate, tuned
 from .methods import card
 from .methods.base import Reconstructor
 from .profiles import Profile
@@ -12,7 +11,6 @@ from .sampling import effective_acceleration, protocol
 from .scores import Scores, table
 from .train import fit
 
-LAMBDAS = [10 ** (-4 + i / 4) for i in range(13)]  # 1e-4 ... 1e-1
 ACCELERATIONS = (4, 8)
 
 
@@ -44,16 +42,10 @@ def start(where: Profile, seconds: float | None = None) -> dict:
 
 def _classics(where: Profile, R: int) -> dict[str, Reconstructor]:
     samples = data.slices("val", protocol(R), where.name)
-    methods = {"zero_filled": card("zero_filled").build(), "sense_cg": card("sense_cg").build()}
+    methods = {name: tuned(card(name), samples) for name in ("zero_filled", "sense_cg", "cs_wavelet", "cs_tv")}
     for name in ("cs_wavelet", "cs_tv"):
-        lam = tune(partial(_with_lambda, name), samples, LAMBDAS)
-        print(f"   {name}, R = {R}: lambda = {lam:.2g}")
-        methods[name] = card(name).build(lam=lam)
+        print(f"   {name}, R = {R}: lambda = {methods[name].lam:.2g}")
     return methods
-
-
-def _with_lambda(name: str, lam: float) -> Reconstructor:
-    return card(name).build(lam=lam)
 
 
 def _train(where: Profile, seconds: float) -> Reconstructor:

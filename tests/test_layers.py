@@ -23,7 +23,8 @@ FLOORS = {  # a new module or folder needs a floor here; "methods" alone is meth
     6: "train evaluate weights methods.classic methods.restore methods.kspace methods.direct methods.cross "
     "methods.unrolled methods.unsupervised",
     7: "methods check leaderboard experiments reconstruct",
-    8: "__init__ __main__ show teach start commands",
+    8: "__init__ show teach start",
+    9: "__main__ commands doctor",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 NAMED = {

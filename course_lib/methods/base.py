@@ -37,6 +37,9 @@ class Reconstructor(nn.Module):
         return super().__call__(y, A) * (A.maps != 0).any(1)  # what no coil sees is 0
 
 
+Knob = tuple[str, tuple[float, ...]]  # a setting, and the values to try on validation data, rising
+
+
 @dataclass(frozen=True)
 class Card:
     """The facts about a method that its code does not say."""
@@ -49,6 +52,8 @@ class Card:
     small: dict[str, Any] = field(default_factory=dict)  # overrides for a CPU
     differs: tuple[str, ...] = ()  # known departures from the paper
     sampling: Draw | None = None  # (width, seed) -> a mask that it needs, to be tried with; None: any mask will do
+    knob: Knob | None = None  # what is tuned before it is compared with others
+    mixes_rows: bool = False  # it cannot be trained on strips of the image
 
     def build(self, **settings: Any) -> Reconstructor:
         """The method with the paper's settings, or with those given."""
@@ -80,11 +85,15 @@ def method(
     small: dict[str, Any] | None = None,
     differs: tuple[str, ...] = (),
     sampling: Draw | None = None,
+    knob: Knob | None = None,
+    mixes_rows: bool = False,
 ) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: put a Reconstructor and its card on the table of METHODS."""
 
     def register(cls: type[Method]) -> type[Method]:
-        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs, sampling)
+        cls.card = METHODS[name] = Card(
+            name, cls, ref, section, learns, small or {}, differs, sampling, knob, mixes_rows
+        )
         return cls
 
     return register

@@ -22,6 +22,7 @@ from ..base import Reconstructor, method
     section="1.1",
     learns="nothing",
     differs=("FISTA instead of non-linear conjugate gradients: it needs no smoothing of the modulus",),
+    knob=("lam", tuple(10 ** (-4 + i / 4) for i in range(13))),
 )
 class CompressedSensingTV(Reconstructor):
     def __init__(self, lam: float = 0.002, iterations: int = 80, inner: int = 5):

@@ -22,6 +22,7 @@ from ..base import Reconstructor, cartesian, method
     learns="nothing",
     differs=("no noise decorrelation inside: whiten the data first", "lam = 0 is the paper's unregularised problem"),
     sampling=lambda width, seed: uniform(width, 3 if width % 3 == 0 else 2, offset=1),
+    knob=("lam", (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
 )
 class Sense(Reconstructor):
     def __init__(self, lam: float = 0.0):

@@ -17,6 +17,7 @@ from ..base import Reconstructor, method
     section="1.1",
     learns="nothing",
     differs=("no noise decorrelation inside: whiten the data first", "lam = 0 is the paper's unregularised problem"),
+    knob=("iterations", (3, 5, 7, 10, 14, 20, 30)),
 )
 class SenseCG(Reconstructor):
     def __init__(self, iterations: int = 10, lam: float = 0.0):

@@ -29,6 +29,7 @@ from ..base import Reconstructor, cartesian, combine, method
         "U and V start at the singular vectors of the zero-filled matrix, not at LMaFit's",
         "the rank is a share of the columns, so that one setting serves any number of coils",
     ),
+    knob=("share", (0.1, 0.15, 0.2, 0.25, 0.3)),
 )
 class ALOHA(Reconstructor):
     def __init__(self, share: float = 0.2, mu: float = 100.0, kernel: int = 7, iterations: int = 25):

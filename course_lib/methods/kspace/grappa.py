@@ -25,6 +25,7 @@ from ..base import Reconstructor, cartesian, combine, method
         "coils are combined with maps instead of a sum of squares, so that the image has a phase",
     ),
     sampling=lambda width, seed: uniform(width, 2, 12, offset=1),
+    knob=("lam", tuple(10 ** (-5 + i / 2) for i in range(9))),
 )
 class GRAPPA(Reconstructor):
     def __init__(self, kernel: tuple[int, int] = (5, 4), lam: float = 1e-3):

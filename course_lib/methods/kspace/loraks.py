@@ -27,6 +27,7 @@ from ..base import Reconstructor, cartesian, combine, method
         "k-space counts as periodic: windows over its rim are wrapped, not left out",
         "the rank is a share of the columns of S; it stops after a fixed number of iterations",
     ),
+    knob=("share", (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)),
 )
 class LORAKS(Reconstructor):
     def __init__(self, share: float = 0.25, lam: float = 0.3, radius: int = 3, iterations: int = 25):

@@ -24,6 +24,7 @@ from ..base import Reconstructor, cartesian, combine, method
         "data consistency is exact (the paper offers both): no weight to choose, few iterations keep noise down",
         "coils are combined with maps instead of a sum of squares, so that the image has a phase",
     ),
+    knob=("iterations", (5, 10, 15, 20, 30, 45)),
 )
 class SPIRiT(Reconstructor):
     def __init__(self, kernel: tuple[int, int] = (5, 5), lam: float = 1e-3, iterations: int = 30):
