@@ -10,7 +10,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --disable-pip-version-check -qq -c constraints.txt
 
-.PHONY: help course lab test check format notebooks run colab bench data clean
+.PHONY: help course lab test check format notebooks run answers colab bench data clean
 
 help:  ## this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ notebooks: .venv/course.stamp  ## write notebooks/ anew from solutions/ (your ed
 
 run: .venv/course.stamp  ## execute every chapter in the cpu profile, or one: make run CH=05
 	$(PY) solutions/build.py run $(CH)
+
+answers: .venv/dev.stamp  ## what every exercise answers to right, unwritten and wrong solutions
+	$(PY) tests/answers.py
 
 colab: .venv-colab/colab.stamp  ## run the students' notebooks with Colab's versions of the front end
 	COURSE_PROFILE=ci PYTHONPATH="$(CURDIR)" .venv-colab/bin/python -m pytest -q -p no:cacheprovider --nbval-lax notebooks

@@ -1,10 +1,10 @@
 """Every exercise knows a right answer, another right answer, the stub, and planted mistakes by their names."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 import torch
+from answers import RIGHT, WRONG, stub, table
 
 from course_lib.errors import CourseError
 from course_lib.teach import check, use
@@ -12,20 +12,6 @@ from course_lib.teach.exercise import Exercise
 from course_lib.teach.relation import relation
 
 ROOT = Path(__file__).parent.parent
-LEARNERS = {
-    name: importlib.import_module(f"solutions_of_learners.{name}") for name in sorted({n[:4] for n in check.EXERCISES})
-}
-RIGHT = {name: f for module in LEARNERS.values() for name, f in module.RIGHT.items()}
-WRONG = [
-    (name, diagnosis, f)
-    for module in LEARNERS.values()
-    for name, mistakes in module.WRONG.items()
-    for diagnosis, f in mistakes.items()
-]
-
-
-def stub(*arguments, **named):
-    raise NotImplementedError("your code here")
 
 
 @pytest.mark.parametrize("name", check.EXERCISES)
@@ -61,6 +47,15 @@ def test_at_least_three_mistakes_are_planted_and_every_known_one_says_what_to_th
 def test_every_known_mistake_is_found_under_its_own_name(name):
     for sentence, mistake in check.EXERCISES[name].mistakes.items():
         assert check.EXERCISES[name](mistake).diagnosis == sentence.split(": ")[0]
+
+
+def test_one_command_prints_what_every_exercise_answers(monkeypatch):
+    first = next(iter(check.EXERCISES))
+    monkeypatch.setattr(check, "EXERCISES", {first: check.EXERCISES[first]})
+    name, *lines = table()
+    assert name == first and len(lines) >= 6 and not any(line.startswith("!") for line in lines)
+    monkeypatch.setitem(RIGHT, first, stub)
+    assert [line for line in table() if line.startswith("!")] == [next(line for line in table() if "another" in line)]
 
 
 def test_strict_refuses_a_wrong_solution(monkeypatch):
