@@ -33,8 +33,11 @@ class Entry:
 
     @property
     def built(self) -> dict:
-        """The settings a network is built with: the paper's on a GPU."""
-        return card(self.method).small if self.learns and self.where.name != "gpu" else {}
+        """The settings a network is built with: the paper's on a GPU, but for the size of the task."""
+        if not self.learns:
+            return {}
+        size = {"size": self.setting.size} if "size" in card(self.method).small else {}
+        return (card(self.method).small if self.where.name != "gpu" else {}) | size
 
     @property
     def now(self) -> str:

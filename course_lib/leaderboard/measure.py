@@ -29,7 +29,7 @@ def _facts(entry: Entry, folder: Path) -> dict:
     facts |= {"learns": card(entry.method).learns, "profile": entry.where.name, "allowed_seconds": entry.seconds}
     facts |= {"parameters": sum(p.numel() for p in model.parameters()), "device": device_name()}
     for split in data.splits(entry.where.name, ("test", "real")):
-        samples = data.slices(split, entry.setting.mask(entry.acceleration), entry.where.name)
+        samples = entry.setting.slices(split, entry.where, entry.acceleration)
         scores = evaluate(model, samples)
         facts["effective"] = effective_acceleration(samples[0].mask)
         facts[split] = {metric: values.tolist() for metric, values in scores.values.items()}
@@ -49,10 +49,10 @@ def _network(entry: Entry, folder: Path) -> tuple[Reconstructor, dict]:
 
 def _train(entry: Entry, file: Path) -> None:
     torch.manual_seed(entry.seed)
-    method, where, draw = card(entry.method), entry.where, entry.setting.mask(*ACCELERATIONS)
+    method, where = card(entry.method), entry.where
     model = method.build(**entry.built).to("cuda" if torch.cuda.is_available() else "cpu")
     strip = None if method.mixes_rows else where.strip
-    training = data.slices("train", draw, where.name, training=True, strip=strip)
+    training = entry.setting.slices("train", where, *ACCELERATIONS, training=True, strip=strip)
     unfinished = file.with_name(f"{file.stem}_{entry.training}.run")
     run = fit(model, training, _some("val", entry), entry.seconds, seed=entry.seed, save_to=unfinished, progress=False)
     facts = {"fingerprint": entry.training, "profile": where.name, "seed": entry.seed, "device": device_name()}
@@ -69,7 +69,7 @@ def _tuned(entry: Entry) -> tuple[Reconstructor, dict]:
 
 def _some(split: str, entry: Entry) -> list[data.Sample]:
     """TUNING slices of a split, evenly chosen."""
-    samples = data.slices(split, entry.setting.mask(entry.acceleration), entry.where.name)
+    samples = entry.setting.slices(split, entry.where, entry.acceleration)
     return [samples[i] for i in torch.linspace(0, len(samples) - 1, min(TUNING, len(samples))).long().tolist()]
 
 
