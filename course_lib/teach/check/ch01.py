@@ -30,7 +30,7 @@ ch01_transform = Exercise(
         "kept": lambda x: _plain(x, False, False, None),
         "shift missing before the transform: the origin of the image is its middle pixel, the plain FFT takes the "
         "corner": lambda x: _plain(x, False, True),
-        "shift missing before the transform, no normalisation: the origin of the image is its middle pixel, and lengths "
+        "shift missing before the transform, no normalisation: the origin is the middle pixel, and lengths "
         "must be kept": lambda x: _plain(x, False, True, None),
         "shift missing before the transform, batch moved too: the origin of the image is its middle pixel, and a shift "
         "without axes moves the batch": lambda x: _plain(x, False, True, axes=ALL),
