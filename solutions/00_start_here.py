@@ -16,7 +16,7 @@
 # ![A real brain scan at R = 4: truth, zero-filled, tuned total variation and a network, with their signed errors](../docs/start.png)
 #
 # An MRI scanner does not measure an image. It measures the image's *Fourier transform*, line by line, and each line
-# takes time. **What if we measure only every fourth line? Can a network that was trained a minute ago fill in the rest?**
+# takes time. **What if we measure only a quarter of the lines? Can a network that was trained a minute ago fill in the rest?**
 #
 # In ten minutes you will have seen the whole course once: data, a classical method, a network, and an honest table.
 
@@ -73,10 +73,22 @@ test = c.data.slices("test", mask)
 real = c.data.slices("real", mask)
 for name, samples in {"train": train, "validation": validation, "test": test, "real": real}.items():
     print(f"{name:11} {len(samples):4} slices, k-space {tuple(samples[0].kspace.shape)}")
-print(f"R = {R} in name, {c.sampling.effective_acceleration(real[0].mask):.2f} in truth")
+for name, samples in {"test": test, "real": real}.items():
+    true = [c.sampling.effective_acceleration(sample.mask) for sample in samples]
+    print(f"R = {R} in name; in truth {sum(true) / len(true):.2f} ({min(true):.2f} to {max(true):.2f}) in {name}")
+scan = real[0]
+print(
+    f"of one slice: k-space y {tuple(scan.kspace.shape)}, mask M {tuple(scan.mask.shape)}, maps S {tuple(scan.maps.shape)}"
+)
+
+# %% [markdown]
+# $R$ is the *acceleration*: all lines over measured lines. The full centre and chance make it differ from 4, most
+# where an image has few lines.
+# Each letter is in the code: `scan.kspace` is $y$, `scan.mask` is $M$, `scan.maps` are $S$, and `scan.A` is all of
+# $A = MFS$. The next picture shows the data beside a full scan.
 
 # %%
-scan, full = real[0], real.prepared(0).kspace
+full = real.prepared(0).kspace
 full = full * scan.kspace.abs().max() / full.abs().max()  # in the same units; the centre is in both
 figures.kspace({"what was measured": scan.kspace, "what a full scan holds": full})
 
@@ -87,6 +99,9 @@ figures.kspace({"what was measured": scan.kspace, "what a full scan holds": full
 #
 # 1. Will the image be *blurred*, *folded* or *noisy*?
 # 2. Will the error be larger along the rows or along the columns?
+#
+# Under each panel stand NRMSE (length of the error over length of the truth; 0 is perfect), PSNR (in dB; higher is better)
+# and SSIM (similarity of structure; 1 is perfect).
 
 # %%
 zero_filled = c.build("zero_filled")
@@ -133,6 +148,9 @@ tables = {}
 for name, samples in {"unseen simulated subject": test, "real scan": real}.items():
     tables[name] = {method: c.evaluate(model, samples) for method, model in methods.items()}
     print(name, table(tables[name], baseline="tuned TV"), "", sep="\n")
+
+# %% [markdown]
+# The brackets hold a 95 % interval of the difference to the baseline, slice by slice.
 
 # %%
 with torch.no_grad():

@@ -77,7 +77,7 @@ print(f"{'versions':10}Python {platform.python_version()}, torch {torch.__versio
 # >
 # > | symbol | meaning | in the code |
 # > |---|---|---|
-# > | $x(r)$ | the image: one complex number a pixel $r$ | `x` |
+# > | $x(r)$ | the image: one complex number a pixel $r$, counted from the middle one, n // 2 | `x` |
 # > | $k$ | a spatial frequency, in waves across the field of view | `ky`, `kx` |
 # > | $X(k)$ | k-space: one complex number a frequency | `kspace` |
 # > | $F$ | the Fourier transform from $x$ to $X$, centred and orthonormal | `fft2c`, `ifft2c` |
@@ -111,13 +111,17 @@ figures.kspace({"k-space of the real scan": kspace})
 # %% [markdown]
 # ## 1. One sample is one wave
 #
-# A magnetic field that grows from left to right makes the spins on the right turn faster. After a moment their
-# directions form a wave across the body. The antenna hears the *sum* of all spins. Where the body has structure that
-# fits the wave, the sum is large; elsewhere it cancels. So one sample tells **how much of one wave is in the image**:
+# A magnetic field that grows from left to right (a *gradient*) makes the spins (the tiny magnets of hydrogen nuclei) on
+# the right turn faster. After a moment their directions form a wave across the body. The antenna hears the *sum* of all
+# spins. Where the body has structure that fits the wave, the sum is large; elsewhere it cancels. So one sample tells
+# **how much of one wave is in the image**:
 #
 # $$X(k) = \frac{1}{n}\sum_r x(r)\, e^{-2\pi i\, k\cdot r / n}$$
 #
 # Stronger or longer gradients give finer waves. A scan is a list of waves, one sample each.
+#
+# One column of k-space, called a *line*, is read in one go while a gradient is on (the *readout*). Before each line
+# another gradient sets its place (*phase encoding*), and that takes the time.
 
 
 # %%
@@ -143,6 +147,9 @@ figures.images({f"ky = {a}, kx = {b}": (1 + wave(a, b).real[None]) / 2 for a, b 
 #
 # > **Predict 1.** An image of $n \times n$ pixels has $n^2$ waves. We add up only the strongest. How many percent do
 # > you need before you see a head? Before you see the folds of the brain?
+#
+# Under each panel: NRMSE (length of the error over length of the truth; 0 is perfect), PSNR (dB; higher is better), SSIM
+# (similarity of structure; 1 is perfect).
 
 # %%
 strongest = kspace.abs().flatten().argsort(descending=True)
@@ -154,8 +161,8 @@ for percent in (0.2, 1, 5, 20):
 figures.images(few, x, window=GREY)
 
 # %% [markdown]
-# With a fifth of the waves the brain is there, folds included. Images are *compressible*; chapter 05 builds on that. The catch: we chose
-# the strongest after measuring all of them.
+# One percent of the waves shows a head, a fifth shows the brain, folds included. Images are *compressible*; chapter 05
+# builds on that. The catch: we chose the strongest after measuring all of them.
 
 # %% [markdown]
 # ## 2. The centre is contrast, the edge is detail
@@ -175,7 +182,7 @@ figures.images(parts, window=GREY).saying(
 )
 
 # %% [markdown]
-# How much of the centre do you need before the folds of the brain can be told apart? Find the smallest radius that
+# How much of the centre do you need before the folds of the brain can be told apart? Find the smallest percentage that
 # satisfies *you*, then read its NRMSE: eye and number often disagree.
 
 
@@ -201,7 +208,7 @@ slider("percent of the samples", centre, (0.5, 1, 2, 5, 10, 20, 40, 70))
 # ## 3. Conventions, verified
 #
 # Every library has its own idea of where zero frequency lies and what is divided by what. Ours: **centred** (zero
-# frequency, and the origin of the image, at index $n/2$) and **orthonormal** (divide by $\sqrt{\text{pixels}}$ in both
+# frequency, and the origin of the image, at index n // 2) and **orthonormal** (divide by $\sqrt{\text{pixels}}$ in both
 # directions). The plain FFT has zero in the corner, so it must be shifted on *both* sides.
 
 
@@ -343,12 +350,13 @@ figures.images(mirrored, x, window=GREY).saying("Perfect for the magnitude image
 #
 # **Samples at distance $\Delta k$ see a field of view of $1/\Delta k$.** Two places that are $1/\Delta k$ apart give the
 # same phase in every sample, so the data cannot tell them apart. Leave out every second column, and the field of
-# view is halved. What lies outside folds in.
+# view is halved. What lies outside folds in. (Here $k$ counts waves per millimetre. In the figure images are multiplied
+# by $R$, since each copy has only $1/R$ of the brightness.)
 
 # %%
-folded = {f"every {R}. column": R * ifft2c(kspace * uniform(n, R)[0]) for R in (2, 3)}
+folded = {f"1 of {R} columns": R * ifft2c(kspace * uniform(n, R)[0]) for R in (2, 3)}
 copies = x + x.roll(n // 2, -1)
-assert torch.allclose(folded["every 2. column"], copies, atol=1e-3)  # exactly two heads, half an image apart
+assert torch.allclose(folded["1 of 2 columns"], copies, atol=1e-3)  # exactly two heads, half an image apart
 figures.images(folded | {"all": x}, window=GREY).saying("Two, then three heads on each other.")
 
 # %% [markdown]
@@ -414,7 +422,8 @@ figures.images({f"{n // 4} x {n // 4} samples": repeated} | padded | {"all": x},
 # ## 7. Noise
 #
 # The antenna and the body add thermal noise to every sample: complex, Gaussian, the same for all. The transform is
-# orthonormal, so the noise of each *pixel* has that same standard deviation, wherever it is, whatever the image.
+# orthonormal, so the noise of each *pixel* has that same standard deviation $\sigma$, wherever it is, whatever the image (of the
+# complex number; real and imaginary part have $\sigma/\sqrt2$ each).
 
 # %%
 sigma = 0.05
@@ -428,24 +437,26 @@ for level, seen in zip(signal, (signal[:, None] + noise.flatten()[None]).abs().m
 # %% [markdown]
 # Magnitudes cannot be negative, so the magnitude of noise is not zero on average: dark regions look brighter than they
 # are. We keep complex numbers until the end. Signal differs from noise: it sits in the centre of k-space. Samples far
-# out hold little signal and full noise; larger pixels therefore have a better signal-to-noise ratio.
+# out hold little signal and full noise; larger pixels therefore have a better signal-to-noise ratio (not shown here).
 
 # %% [markdown]
 # ## 8. Masks and their point spread
 #
 # Now leave samples out on purpose. Zeros in their place multiply k-space by a *mask*. By the convolution theorem each
-# pixel is replaced by the mask's transform: its **point spread function** (PSF). The number to report is the
-# *effective* acceleration, all samples over acquired ones, calibration included.
+# pixel is replaced by the mask's transform: its **point spread function** (PSF). The largest value of the PSF away from
+# its peak, over the peak, is the *side lobe*. The number to report is the *effective* acceleration, all samples over
+# acquired ones, the full centre included.
 #
 # > **Predict 2.** Below are six patterns. Which will give clean copies? Which blur? Which something like noise? Which
-# > streaks? Write it down, then look at the lower row.
+# > streaks? Write it down, then look at the lower row. (A Poisson disc is random points that keep a distance from each
+# > other.)
 
 # %%
 square = (n, n)
 box = torch.zeros(1, 1, 1, n)
 box[..., 3 * n // 8 : 5 * n // 8] = 1
 masks = {
-    "every 4. line": uniform(n, 4),
+    "1 of 4 lines": uniform(n, 4),
     "random lines": random(n, 4, 0.08, seed=4),
     "Poisson disc": poisson(square, 4, calibration=n // 10),
     "random points": (torch.rand(1, 1, n, n) < 0.25).float(),
@@ -463,6 +474,9 @@ for name, mask in masks.items():
 figures.images(zero_filled, x, window=GREY)
 
 # %% [markdown]
+# (The radial pattern is not on the grid; section 9 makes its image. Its PSF is a peak and, further out,
+# thin rays: streaks.)
+#
 # Regular skipping gives full copies (side lobe 1): no algorithm can know which head is the true one, unless coils
 # tell (chapter 03). The centre alone gives blur: its "side lobe" is the pixel next door. Random patterns spread the
 # same lost energy thinly over the image, like noise, and noise can be removed: that is the *incoherence* that
@@ -477,7 +491,7 @@ lobes = {name: c.sampling.side_lobe(c.sampling.psf(mask)) for name, mask in mask
 error = {name: c.metrics.nrmse(image, x).item() for name, image in zero_filled.items()}
 for name in masks:
     print(f"{name:16}side lobe {lobes[name]:.2f}   zero-filled NRMSE {error[name]:.3f}")
-assert lobes["random points"] < lobes["random lines"] < lobes["every 4. line"] + 1e-3
+assert lobes["random points"] < lobes["random lines"] < lobes["1 of 4 lines"] + 1e-3
 assert error["centre only"] < error["random lines"]
 
 # %% [markdown]
@@ -485,10 +499,11 @@ assert error["centre only"] < error["random lines"]
 #
 # Spokes through the centre are robust to motion, and every one of them sees the contrast. But the samples do not lie
 # on a grid, so there is no fast transform and no plain inverse. **Gridding** spreads each sample onto nearby grid
-# points, transforms, and divides by the kernel's transform. `Radial` does that; its definition is the sum of
-# section 1 with any real $k$, and that we can check.
+# points with a small bell (the kernel), transforms, and divides by the kernel's transform. `Radial` does that; its
+# definition is the sum of section 1 with any real $k$, and that we can check.
 #
-# The adjoint alone is a bad image. All spokes meet in the centre, so long waves are counted many times. **Density
+# Gridding's way back to the image is the *adjoint* $A^H$, the conjugate transpose of the matrix $A$ that gives the
+# samples: add up each wave with its sample. Alone it is a bad image. All spokes meet in the centre, so long waves are counted many times. **Density
 # compensation** multiplies each sample by the area it stands for, $|k|$ for spokes.
 
 # %%
@@ -528,7 +543,8 @@ figures.images(shown).saying("A sharp head from 64 spokes; streaks grow with few
 # %% [markdown]
 # ## 10. Which half of the lines?
 #
-# Back to the grid, and to a fair test. We may measure half of the lines. Which? The centre half (low resolution), or
+# Back to the grid, and to a fair test. We may measure about half of the lines (a random mask has a few more or fewer, see
+# the printed R). Which? The centre half (low resolution), or
 # fastMRI's random lines with a full centre? And should the sharp end of the centre half be faded with a window? The
 # taper is a free number, so it is **tuned on validation subjects**. A taper of 0 is a box, 1 is Hann.
 
@@ -562,28 +578,32 @@ def some(split, mask):
 
 validation = some("val", centre_half)
 taper = c.tune(Windowed, validation, [0.0, 0.1, 0.2, 0.4, 0.7, 1.0])
-print(f"tuned on {len(validation)} validation slices: taper {taper}")
+equal = ", the box itself: two rows of each table below are equal" if taper == 0 else ""
+print(f"tuned on {len(validation)} validation slices: taper {taper}{equal}")
 assert taper <= 0.2
 
 # %%
 for split in ("test", "real"):
     low, mixed = some(split, centre_half), some(split, c.sampling.protocol(2))
-    R = [c.sampling.effective_acceleration(s[0].mask) for s in (low, mixed)]
+    R = [c.sampling.effective_acceleration(s.mask) for s in mixed]
     rows = {
         "random lines": c.evaluate(c.build("zero_filled"), mixed),
         "centre, box": c.evaluate(Windowed(0.0), low),
         "centre, tuned taper": c.evaluate(Windowed(taper), low),
         "centre, Hann": c.evaluate(Windowed(1.0), low),
     }
-    print(f"{split}: {len(low)} slices, effective R = {R[0]:.2f} (centre) and {R[1]:.2f} (random)")
+    print(f"{split}: {len(low)} slices; the centre has R = {c.sampling.effective_acceleration(low[0].mask):.2f}")
+    print(f"random lines have effective R = {sum(R) / len(R):.2f} ({min(R):.2f} to {max(R):.2f})")
     print(c.scores.table(rows, baseline="centre, box"), "\n")
     assert rows["centre, box"].mean("nrmse") < rows["centre, Hann"].mean("nrmse")
     assert rows["centre, box"].mean("nrmse") < rows["random lines"].mean("nrmse")
 
 # %% [markdown]
-# Tuning chose next to no taper, and Hann loses, although it removes the ringing. Parseval says why: where a sample was measured, any factor other than
-# 1 adds error, up to what noise justifies, and the squared error in the image is the squared error in k-space. NRMSE
-# cannot see that ringing looks worse than blur.
+# The brackets hold a 95 % interval of the difference to the baseline, slice by slice.
+#
+# Tuning chose the box itself or nearly so (see the print), and Hann loses, although it removes the ringing. Parseval says
+# why: where a sample was measured, any factor other than 1 adds error, up to what noise justifies, and the squared error
+# in the image is the squared error in k-space. NRMSE cannot see that ringing looks worse than blur.
 #
 # The centre beats random lines, by far. So why does everyone sample at random? Because this table is about the *naive*
 # inverse. Blur is lost for good: nothing in the data says what the edge of k-space was. Incoherent aliasing can be
@@ -609,7 +629,7 @@ figures.images({"centre, box": box_image, "centre, Hann": hann}, sample.image, z
 counts = (16, 32, 64)
 validation = radial.simulated("val", 32, limit=2)
 iterations = int(c.tune(lambda m: c.build("sense_cg", iterations=int(m)), validation, [2, 3, 4, 6, 8, 12, 18]))
-lam = c.tune(lambda v: c.build("cs_tv", lam=v, iterations=cfg.tv), validation, [3e-4, 1e-3, 3e-3, 1e-2])
+lam = c.tune(lambda v: c.build("cs_tv", lam=v, iterations=cfg.tv), validation, [1e-3, 3e-3, 1e-2, 3e-2])
 methods = {
     "gridding": method,
     "sense_cg": c.build("sense_cg", iterations=iterations),
@@ -625,6 +645,9 @@ for count in counts:
     print(f"test subject, {count} spokes, {len(test)} slices, effective R = {n / count:.1f} in read lines")
     print(c.scores.table(scores[count], baseline="gridding"), "\n")
 assert all(rows["sense_cg"].over(rows["gridding"]).mean > 0 for rows in scores.values())
+gain = {count: rows["cs_tv"].over(rows["sense_cg"]).mean for count, rows in scores.items()}
+print("TV over CG-SENSE: " + ", ".join(f"{dB:+.2f} dB with {count} spokes" for count, dB in gain.items()))
+assert gain[16] > 0.5 and gain[16] > gain[64] + 0.3
 
 # %% [markdown]
 # And the real scan, against its own image from all 64 spokes. That reference is CG-SENSE itself and shares its noise
@@ -635,8 +658,14 @@ for count in (32, 16):
     rows = {name: c.evaluate(m, [real[count]]) for name, m in methods.items()}
     print(f"real scan, {count} of 64 spokes\n{c.scores.table(rows)}\n")
     assert rows["sense_cg"].mean("nrmse") < rows["gridding"].mean("nrmse")
+assert rows["cs_tv"].mean("nrmse") < 0.95 * rows["sense_cg"].mean("nrmse")  # of 16 spokes
 images = {name: m(real[16].kspace, real[16].A) for name, m in methods.items()}
 figures.images(images, real[16].image, truth_title="64 spokes", zoom=(n // 3, n // 4, n // 3, n // 3))
+
+# %% [markdown]
+# The fewer the spokes, the more knowledge pays. With 16, TV wins clearly on the test subject, and also on the real scan,
+# against a reference that favours CG-SENSE. With 64 it gains little. On the real scan with 32 spokes CG-SENSE scores
+# better, but half of the reference's data are these same spokes: that row cannot decide.
 
 # %% [markdown]
 # ## 12. Break it
@@ -653,15 +682,20 @@ y = A(x[:, None])
 y[:, :, len(A.trajectory) // 2 :] = A(later[:, None])[:, :, len(A.trajectory) // 2 :]
 moved = {"grid": ifft2c(mixed), "spokes": A.H(ramp(A.trajectory, square) * y)[:, 0]}
 still = c.metrics.nrmse(gridded, x).item()
-print(f"spokes without motion: NRMSE {still:.3f}")
+print(f"spokes without motion: NRMSE {still:.3f}, SSIM {c.metrics.ssim(gridded, x).item():.3f}")
+error = {name: c.metrics.nrmse(image, x).item() for name, image in moved.items()}
+assert error["spokes"] < 0.95 * error["grid"]
 figures.images(moved, x, window=GREY).saying("Ghosts on the grid; two faint heads from spokes.")
 
 # %% [markdown]
-# Spokes average the two positions; the grid gives low frequencies of one and the other, split in the middle.
-# Golden-angle spokes have another gift: any run of them covers k-space, so one can look at the data, find the motion,
-# and use only the spokes before it.
+# NRMSE prefers the spokes, SSIM the grid (the spokes have grain even without motion, see the print). Look at the skin: on the grid one
+# edge is doubled, from spokes both heads are faintly there. Spokes average the two positions; the grid gives low
+# frequencies of one and the other, split in the middle.
 #
-# **A delay.** The gradients start half a sample late. The samples lie elsewhere on their spokes than the model
+# Our spokes turn by the golden angle (111 degrees) from one to the next. They have another gift: any run of them covers
+# k-space, so one can look at the data, find the motion, and use only the spokes before it.
+#
+# **A delay.** The gradients start half a sample late, then one and a half. The samples lie elsewhere on their spokes than the model
 # believes. On a grid that is a phase ramp (shift theorem), invisible in the magnitude. And on spokes?
 
 # %%
@@ -677,7 +711,8 @@ assert still < delayed[0] < delayed[1]
 figures.images(late, x, window=GREY)
 
 # %% [markdown]
-# Each spoke is moved in its own direction, so the error is not a shift but shading and a halo. Radial scans need their
+# Each spoke is moved in its own direction, so the error is not a shift: the rim of the head fades, hardly at half a
+# sample, badly at one and a half. Radial scans need their
 # trajectory measured or estimated.
 
 # %% [markdown]
@@ -847,7 +882,7 @@ quiz.number(
 # ## Wrap-up
 #
 # - You **said** it: one sample is the amount of one wave; the image is the sum of all waves.
-# - You **verified** conventions: centre at $n/2$, lengths kept, shifts are phase ramps.
+# - You **verified** conventions: centre at n // 2, lengths kept, shifts are phase ramps.
 # - You **chose** $1/\Delta k$ and $1/\text{extent}$; the wrong choices fold and ring.
 # - You **predicted** artefacts from point spreads: copies, noise, streaks, blur.
 # - You **reconstructed** a real radial scan, and saw the adjoint fail without density compensation.

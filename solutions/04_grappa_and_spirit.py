@@ -645,7 +645,8 @@ def compare(draw, methods, baseline):
     for split in c.data.splits(wanted=("test", "real")):
         few = some(split, draw)
         scores[split] = {name: c.evaluate(method, few) for name, method in methods.items()}
-        print(f"{split}: {len(few)} slices, effective R = {effective_acceleration(few[0].mask):.2f}")
+        R = [effective_acceleration(s.mask) for s in few]
+        print(f"{split}: {len(few)} slices, effective R = {sum(R) / len(R):.2f} ({min(R):.2f} to {max(R):.2f})")
         print(c.scores.table(scores[split], baseline=baseline) + "\n")
     return scores
 

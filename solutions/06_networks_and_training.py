@@ -107,7 +107,8 @@ test, real = (c.data.slices(split, protocol(R)) for split in ("test", "real"))
 for name, split in {"train": train, "validation": validation, "test": test, "real": real}.items():
     people = sorted({file.split("/")[-1].split("_")[0] for file in split.files})
     print(f"{name:11}{len(split):4} slices of {', '.join(people)}")
-print(f"R = {R}, effective {effective_acceleration(test[0].mask):.2f}")
+found = [effective_acceleration(s.mask) for s in test]
+print(f"R = {R}, effective {sum(found) / len(found):.2f} ({min(found):.2f} to {max(found):.2f}) on the test subject")
 
 sample = test[len(test) // 2]
 with torch.no_grad():
@@ -863,7 +864,8 @@ print(f"lam1 = {lam1}, lam2 = {lam2}; without a reference lam1 = {lam_alone}")
 scores = {}
 for split, slices in {"unseen subject": some(test, cfg.tested), "real scan": some(real, cfg.tested)}.items():
     scores[split] = {name: c.evaluate(method, slices) for name, method in methods.items()}
-    print(f"{split}, effective R = {effective_acceleration(slices[0].mask):.2f}")
+    found = [effective_acceleration(s.mask) for s in slices]
+    print(f"{split}, effective R = {sum(found) / len(found):.2f} ({min(found):.2f} to {max(found):.2f})")
     print(c.scores.table(scores[split], baseline="tuned TV"), "\n")
 for rows in scores.values():
     assert rows["CNN, then CS"].over(rows["CNN"]).low > 0 > rows["CNN"].over(rows["CG-SENSE"]).high

@@ -86,6 +86,18 @@ def test_mistakes_that_every_exercise_shares(diagnosis, wrong):
     assert DOUBLE(wrong).diagnosis == diagnosis
 
 
+def test_right_values_of_another_dtype_are_no_wrong_normalisation():
+    verdict = DOUBLE(lambda x: 2 * x + 0j)
+    assert (verdict.diagnosis, verdict.words[:43]) == ("wrong dtype", "values right, stored as complex64, expected")
+    assert DOUBLE(lambda x: 4 * x + 0j).diagnosis == "wrong normalisation"
+
+
+def test_a_wrong_answer_is_told_with_its_case_and_the_size_of_the_input():
+    assert "(case 1 of 1, input (2, 2))" in DOUBLE(lambda x: x + 1).words
+    number = Exercise(reference=lambda n: n, cases=lambda: [(1.0,)])
+    assert "(case 1 of 1)" in number(lambda n: n + 1).words
+
+
 def test_an_error_is_told_with_the_line_in_which_it_happened():
     def wrong(x):
         y = x[0]

@@ -63,7 +63,8 @@ class Exercise:
         for number, arguments in enumerate(cases, 1):
             given = _copied(arguments)
             answer = _tried(self.run, solution, given)
-            where = f"case {number} of {len(cases)}"
+            shape = next((f", input {tuple(a.shape)}" for a in arguments if isinstance(a, Tensor)), "")
+            where = f"case {number} of {len(cases)}{shape}"
             if any(isinstance(a, Tensor) and not torch.equal(a, b) for a, b in zip(given, arguments)):
                 return Verdict(False, "it changes its input", f"{where}; work on a copy")
             expected = self.run(self.reference, *_copied(arguments))

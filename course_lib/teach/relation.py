@@ -41,6 +41,9 @@ def relation(answer: Any, expected: Any, tolerance: float) -> Mistake | None:
     """The simple operation that leads from the right array to this one, if there is one."""
     if not isinstance(answer, Tensor) or not isinstance(expected, Tensor) or answer.shape != expected.shape:
         return None
+    if answer.is_complex() != expected.is_complex() and _close(answer, expected, tolerance):
+        stored, wanted = (str(v.dtype).removeprefix("torch.") for v in (answer, expected))
+        return Mistake("wrong dtype", f"values right, stored as {stored}, expected {wanted}")
     for mistake, wrong in _candidates(expected).items():
         if _close(answer, wrong, tolerance) and not _close(wrong, expected, tolerance):
             return mistake
