@@ -80,9 +80,22 @@ def test_metrics_under_a_panel_are_those_of_the_library(panels, truth):
 def test_the_zoom_shows_that_part(truth):
     figure = figures.images({"x": truth}, zoom=(3, 5, 8, 6))
     assert torch.equal(torch.as_tensor(in_row(figure, 1)[0].images[0].get_array().data), truth[0, 3:11, 5:11])
+    low, high = in_row(figure, 1)[0].images[0].get_clim()
+    shares = [(truth[0, 3:11, 5:11] < low).float().mean(), (truth[0, 3:11, 5:11] > high).float().mean()]
+    assert all(0.03 < share < 0.07 for share in shares)  # a window of its own, which the first panel sets
+    pale = figures.images({"x": truth, "pale": truth / 2}, zoom=(3, 5, 8, 6))
+    assert {axis.images[0].get_clim() for axis in in_row(pale, 1)} == {(low, high)}
+    assert figures.images({"flat": 0 * truth}, zoom=(3, 5, 8, 6)).png().startswith(b"\x89PNG")
     for outside in ((20, 0, 8, 6), (0, 15, 8, 6), (-1, 0, 4, 4), (0, 0, 0, 4)):
         with pytest.raises(CourseError, match="zoom"):
             figures.images({"x": truth}, zoom=outside)
+
+
+def test_a_smooth_ramp_stays_smooth():
+    """A question such as "is it blocky?" must not be answered by the colour scale, nor by the file."""
+    ramp = torch.linspace(0, 1, 200).expand(1, 200, 200)
+    shades = imread(io.BytesIO(figures.images({"ramp": ramp}, window=(0, 1)).png()))[..., 0]
+    assert len(set(shades.flatten().tolist())) > 120
 
 
 def test_our_data_are_shown_as_stored_and_flip_turns_them_over(truth):
