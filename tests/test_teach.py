@@ -94,8 +94,8 @@ def test_the_zoom_shows_that_part(truth):
 def test_a_smooth_ramp_stays_smooth():
     """A question such as "is it blocky?" must not be answered by the colour scale, nor by the file."""
     ramp = torch.linspace(0, 1, 200).expand(1, 200, 200)
-    shades = imread(io.BytesIO(figures.images({"ramp": ramp}, window=(0, 1)).png()))[..., 0]
-    assert len(set(shades.flatten().tolist())) > 120
+    shades = imread(io.BytesIO(figures.images({"ramp": ramp}, window=(0, 1)).png()))[-100]  # a row through it
+    assert len(set(shades[:, 0].tolist())) > 120
 
 
 def test_our_data_are_shown_as_stored_and_flip_turns_them_over(truth):
