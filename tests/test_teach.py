@@ -154,6 +154,8 @@ def test_heat_has_one_window_and_says_the_median():
 
 
 def test_lines_mark_the_lowest_value():
+    scales = [figures.lines({"a": [1.0, 0.01]}, "x", "y", log=on).axes[0].get_yscale() for on in (False, True)]
+    assert scales == ["linear", "log"]
     figure = figures.lines({"a": [3.0, 1.0, 2.0], "b": [1.0, 2.0, 3.0]}, "iteration", "error", lowest=True)
     dots = [tuple(map(float, line.get_xydata()[0])) for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert dots == [(2, 1), (1, 1)]

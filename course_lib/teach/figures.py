@@ -158,10 +158,19 @@ def heat(
 
 
 def lines(
-    series: dict[str, list[float]], x_label: str, y_label: str, x: list[float] | None = None, lowest: bool = False
+    series: dict[str, list[float]],
+    x_label: str,
+    y_label: str,
+    x: list[float] | None = None,
+    lowest: bool = False,
+    log: bool = False,
 ) -> Picture:
-    """Curves {name: values} over `x` (1, 2, ...), told apart by colour and dashes; `lowest` marks each minimum."""
+    """Curves {name: values} over `x` (1, 2, ...), told apart by colour and dashes; `lowest` marks each minimum.
+
+    log: a logarithmic scale for the values, which must be positive.
+    """
     picture, axis = chart(WIDTH * 0.6)
+    axis.set_yscale("log" if log else "linear")
     for i, (name, values) in enumerate(series.items()):
         where = x or list(range(1, len(values) + 1))
         colour, style = COLOURS[i % len(COLOURS)], STYLES[i % len(STYLES)]
