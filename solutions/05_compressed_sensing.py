@@ -187,7 +187,7 @@ energy = use(energy, check.ch05_energy)
 
 # %%
 W, D = Wavelet(), FiniteDifference()
-assert c.metrics.nrmse(W.H(W(truth)), truth) < 1e-5 and abs(W(truth).norm() / truth.norm() - 1) < 1e-5  # orthonormal
+assert c.metrics.nrmse(W.H(W(truth)), truth) < 1e-5 and abs(W(truth).norm() / truth.norm() - 1) < 1e-4  # orthonormal
 mixed = shuffled(slice_, seed=0).image
 lists = {"pixels": truth, "differences": D(truth), "wavelets": W(truth), "wavelets, pixels shuffled": W(mixed)}
 
