@@ -24,9 +24,9 @@
 #
 # 1. **Write** the forward model $y = MFSx + n$ and its adjoint, and **verify** them with one test (section 2,
 #    exercises 1 and 2).
-# 2. **Combine** coil images, and **say** what root-sum-of-squares costs (section 3, quiz).
+# 2. **Combine** coil images, and **say** what root-sum-of-squares costs (section 3, question 2).
 # 3. **Unfold** an aliased image by solving one tiny system per group of pixels (section 5, exercise 3).
-# 4. **Run** conjugate gradients on any mask, and **stop** it in time (section 6, quiz).
+# 4. **Run** conjugate gradients on any mask, and **stop** it in time (section 6, question 5).
 # 5. **Whiten** noise, **measure** how much of it an acceleration costs, pixel by pixel, and **choose** how many coils
 #    to keep (sections 7 and 9, exercises 4 to 6).
 # 6. **Judge** CG-SENSE on an unseen subject and on a real scan, and **break** it (sections 10 and 11, exercise 7).

@@ -33,7 +33,7 @@
 # 6. **Judge** compressed sensing on an unseen subject and on a real scan, and **break** it (sections 9 and 11,
 #    exercises 6 and 7).
 #
-# **You need** chapters 01 to 03: Fourier transform, least squares, $A = MFS$. **Time**: about 90 minutes of reading and
+# **You need** chapters 01, 02 and 03: Fourier transform, least squares, $A = MFS$. **Time**: about 90 minutes of reading and
 # thinking, and 60 for the exercises; the project takes 60. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two
 # cores. Nothing is trained: profile `gpu` means larger images, and this chapter computes on the CPU there too.
 
