@@ -252,7 +252,7 @@ GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 
 
 def stated(source: str) -> dict[str, object]:
-    """What a chapter says about itself: chapters that it builds on, minutes of reading, of exercises and of projects."""
+    """What a chapter says of itself: chapters it builds on, minutes of reading, of exercises and of projects."""
     text = "\n".join(cell.text for cell in cells(source) if cell.markdown)
     needs = re.search(r"\*\*You need\*\*(.*?)\*\*Time\*\*", text, re.DOTALL)
     reading = re.search(r"\*\*Time\*\*:?\s+about\s+(\d+)\s+minutes", text)
