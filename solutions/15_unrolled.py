@@ -118,7 +118,7 @@ tuning = [validation[i] for i in range(0, len(validation), 3)]
 lam = c.tune(lambda v: c.build("cs_tv", lam=v), tuning, [0.00025, 0.0005, 0.001, 0.002, 0.004])
 tv = c.build("cs_tv", lam=lam)
 baseline = c.evaluate(tv, validation).mean("psnr")
-iterations = c.tune(lambda n: c.build("sense_cg", iterations=int(n)), tuning, [2, 4, 6, 9, 14])
+iterations = c.tune(lambda n: c.build("sense_cg", iterations=int(n)), tuning, [2, 4, 6, 9, 14, 20])
 sense = c.build("sense_cg", iterations=int(iterations))
 print(f"CG-SENSE, tuned on the same slices: {iterations} iterations")
 print(f"TV, tuned on {len(tuning)} validation slices: lambda = {lam}, validation PSNR {baseline:.2f} dB")
@@ -589,11 +589,11 @@ cases = {
     "maps shifted by 3 pixels": broken(maps=full.maps.roll(3, -1)),
 }
 psnr = {}
-print(f"{'PSNR (dB)':26}" + "".join(f"{name:>12}" for name in methods))
+print(f"{'PSNR (dB)':26}" + "".join(f"{name:>16}" for name in methods))
 for case, s in cases.items():
     with torch.no_grad():
         psnr[case] = [c.metrics.psnr(m(s.kspace, s.A), s.image).item() for m in methods.values()]
-    print(f"{case:26}" + "".join(f"{value:12.2f}" for value in psnr[case]))
+    print(f"{case:26}" + "".join(f"{value:16.2f}" for value in psnr[case]))
 lost = {case: [a - b for a, b in zip(psnr["as trained"], values)] for case, values in psnr.items()}
 for case in ("3 times the noise", "maps shifted by 3 pixels"):
     assert min(lost[case][1:]) > max(lost[case][0], 0)  # all that solve for the data lose more than zero-filling
@@ -662,7 +662,7 @@ quiz.choice(
 
 # %%
 quiz.number(
-    "5. How large is the misfit |A x - y| / |y| of the *true* image of test[0], the edge of the head?",
+    "5. How large is the misfit |A x - y| / |y| of the *true* image of test[0]?",
     misfit(test[0].image, test[0]),
     "That is the part of these data which is noise. A reconstruction with a smaller misfit fits some of it.",
     near={
