@@ -22,12 +22,17 @@
 # %% [markdown]
 # ## What you can do at the end
 #
-# 1. **Say** what one sample of k-space measures, and **build** an image from a few of them (section 1).
-# 2. **Verify** the conventions of the Fourier transform in code: zero frequency, lengths, shifts (section 3).
-# 3. **Choose** field of view and pixel size, and **name** the artefact of each wrong choice (sections 5 and 6).
-# 4. **Predict** the artefact of a sampling mask from its point spread function (section 8).
-# 5. **Reconstruct** a real radial scan by gridding, and **explain** density compensation (section 9).
-# 6. **Tune** and **judge** on people who were not used for tuning, and on real scans (sections 10 and 11).
+# 1. **Say** what one sample of k-space measures, and **build** an image from a few of them (section 1,
+#    the slider, question 1).
+# 2. **Verify** the conventions of the Fourier transform in code: zero frequency, lengths, shifts (section 3,
+#    exercises 1 to 3).
+# 3. **Choose** field of view and pixel size, and **name** the artefact of each wrong choice (sections 5 and 6,
+#    questions 2 and 3).
+# 4. **Predict** the artefact of a sampling mask from its point spread function (section 8, question 6).
+# 5. **Reconstruct** a real radial scan by gridding, and **explain** density compensation (section 9,
+#    question 5).
+# 6. **Tune** and **judge** on people who were not used for tuning, and on real scans (sections 10 and 11,
+#    question 4).
 #
 # **You need** linear algebra, complex numbers and Python. You need to know nothing about MRI. **Time**: about 75
 # minutes of reading and thinking. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores.

@@ -23,14 +23,15 @@
 # ## What you can do at the end
 #
 # 1. **Write** the forward model as a matrix and **read** its singular values: what is seen, what hardly, what not at
-#    all (sections 1 and 2).
-# 2. **Build** two different images with the same data (section 3).
-# 3. **Predict** how much noise least squares lets into the image, from the singular values alone (section 4).
+#    all (sections 1 and 2, question 6).
+# 2. **Build** two different images with the same data (section 3, question 2).
+# 3. **Predict** how much noise least squares lets into the image, from the singular values alone (section 4,
+#    question 3).
 # 4. **Regularise** with Tikhonov's lambda (exercise 1) or by stopping early (exercise 3), and **explain** why the two
 #    are alike (sections 5 and 7).
 # 5. **Choose** lambda in five ways (exercise 2), and **say** what each needs to know (section 6).
 # 6. **Write** two solvers (exercises 3 and 4), and **show** that different ones reach the same image (section 9).
-# 7. **Judge** a tuned reconstruction on an unseen subject and on a real scan (section 11).
+# 7. **Judge** a tuned reconstruction on an unseen subject and on a real scan (section 11, question 1).
 #
 # **You need** matrices, the singular value decomposition and Python. Chapter 01 (Fourier) helps. **Time**: about 80
 # minutes of reading and thinking, and an hour of exercises. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on

@@ -23,11 +23,11 @@
 # %% [markdown]
 # ## What you can do at the end
 #
-# 1. **Explain** why smooth coils make neighbouring k-space samples predict each other (section 1).
+# 1. **Explain** why smooth coils make neighbouring k-space samples predict each other (section 1, question 1).
 # 2. **Fit** GRAPPA's weights by least squares and **fill** the gaps with them, in 15 lines (exercises 1 to 3).
-# 3. **Tune** kernel and ridge on validation data (section 4).
-# 4. **Measure** the noise of GRAPPA and compare it with SENSE's $g$-factor (section 5).
-# 5. **Predict** where GRAPPA fails: high $R$, few calibration lines, irregular masks (section 6).
+# 3. **Tune** kernel and ridge on validation data (section 4, the slider).
+# 4. **Measure** the noise of GRAPPA and compare it with SENSE's $g$-factor (section 5, question 4).
+# 5. **Predict** where GRAPPA fails: high $R$, few calibration lines, irregular masks (section 6, question 2).
 # 6. **Solve** for all missing samples at once with SPIRiT, for any mask (exercises 4 and 5), and **judge** all of it
 #    on an unseen subject and a real scan (section 8).
 #
@@ -120,7 +120,8 @@ figures.mask(masks)
 
 # %% [markdown]
 # The block in the middle are the calibration lines. They cost time: the *effective* $R$ under each mask counts them.
-#
+
+# %% [markdown]
 # ## 1. Neighbours know each other
 #
 # > **Predict 1.** Take three lines of k-space side by side. Hide the middle one and guess its samples from the two
@@ -187,7 +188,8 @@ figures.images({"zeros, R = 2": combined(y2), "zeros, R = 4": combined(y4)}, tru
 
 # %% [markdown]
 # The centre gives contrast, and the gaps give ghosts of every edge.
-#
+
+# %% [markdown]
 # ## 3. GRAPPA by hand
 #
 # Slide a window of five rows and $R + 1$ lines over the calibration block. Its first and last lines play the acquired
@@ -339,7 +341,8 @@ for R, offset in ((3, 0), (3, 2), (4, 1)):
 # The larger $R$, the farther the neighbours, and the harder the guess. A kernel must reach over $R$ lines, so the
 # number of examples in the calibration block falls as $R$ grows. And each missing sample is a sum of noisy ones: large
 # weights make large noise.
-#
+
+# %% [markdown]
 # ## 4. Kernel and ridge, tuned on validation
 #
 # How many lines should a kernel see, and how much should large weights be disliked? Nobody knows beforehand, so we
@@ -453,7 +456,8 @@ figures.heat(noise, "g", window=(0, 3))
 # has no such floor: its ridge shrinks weights, which trades noise for a little bias. A low noise map alone therefore
 # proves nothing; the error against the truth counts both. (GRAPPA's $g$ is counted with the effective $R$, because it
 # keeps the calibration lines; unfolding does not use them.)
-#
+
+# %% [markdown]
 # ## 6. Where GRAPPA fails
 #
 # > **Predict 2.** We raise $R$ from 2 to 6 with the same calibration lines. Then we take calibration lines away at
@@ -631,7 +635,8 @@ assert 0.85 < min(c.metrics.nrmse(combined(k), truth).item() for k in soft.value
 # A moderate $\mu$ is about as good as exact samples. Do not read more out of it: our truth holds the *same* noise as
 # the samples, so keeping them is rewarded here, and the number of iterations was picked by looking at the truth. Which
 # one is better on another scan, this table cannot say.
-#
+
+# %% [markdown]
 # ## 8. How good is it, on people it has not seen?
 #
 # Regular lines first: GRAPPA against SENSE and CG-SENSE, at $R = 2$ and 4. Everything that is chosen (iterations,

@@ -30,11 +30,11 @@
 # 4. **Write** Adam and a step of training, and **test** them on one slice first (exercises 4 and 5).
 # 5. **Tell** underfitting from overfitting, and **choose** activation and loss (sections 6 to 8, exercise 6).
 # 6. **Train** the first CNN for MRI reconstruction, **compare** it with tuned classics, and **break** it (sections 10
-#    to 13).
+#    to 13, the slider, question 5).
 #
 # **You need** matrices, derivatives and Python; chapters 02 (inverse problems), 03 (coils) and 05 (compressed sensing)
-# help. **Time**: about 120 minutes of reading, thinking and writing. **Computing**: under 25 s (`ci`), under 150 s
-# (`cpu`), on two cores.
+# help. **Time**: about 80 minutes of reading and thinking, and 70 for the exercises. **Computing**: under 25 s (`ci`),
+# under 150 s (`cpu`), on two cores.
 
 # %%
 import time

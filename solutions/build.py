@@ -32,6 +32,7 @@ SOLUTION = re.compile(r"^([ \t]*)#: solution\n.*?^[ \t]*#: end\n?", re.MULTILINE
 MARKER = re.compile(r"^[ \t]*#: (solution|end)\n?", re.MULTILINE)
 STUB = 'raise NotImplementedError("your code here")'
 QUESTION = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # a question's source would tell its answer
+COLOURS = (176, 112, 80, 48)  # of stored pictures beside their commonest; a live one has 256 in all
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -86,12 +87,16 @@ def execute(notebook: NotebookNode, folder: Path, progress: bool = True) -> floa
     return time.monotonic() - began
 
 
-def lighten(notebook: NotebookNode) -> None:
-    """Store pictures with fewer colours, so that an executed notebook stays below 1 MB; live ones have four times as many."""
-    for data in (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
-        if "image/png" in data:
-            picture = b64decode(data["image/png"])
-            data["image/png"] = b64encode(min(picture, few_colours(picture), key=len)).decode()
+def lighten(notebook: NotebookNode, limit: int = 1_000_000) -> None:
+    """Store pictures with as many colours as an executed notebook of less than `limit` bytes can hold."""
+    shown = (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    live = [(data, b64decode(data["image/png"])) for data in shown if "image/png" in data]
+    for colours in COLOURS:
+        if len(nbformat.writes(notebook).encode()) < limit:
+            return
+        for data, picture in live:
+            small = few_colours(picture, others=colours)
+            data["image/png"] = b64encode(min(picture, small, key=len)).decode()
 
 
 def few_colours(picture: bytes, common: int = 16, others: int = 48) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "solutions").glob("[0-9]*.py"))
 SECONDS = 25  # of computing on two idle cores, profile ci
+KINDS = ("core", "stretch", "project")
 IMAGE = re.compile(r"!\[(.*?)\]\((.*?)\)", re.DOTALL)
 
 
@@ -107,11 +108,50 @@ def three_exercises_are_checked_and_the_checked_function_is_used(chapter: list[C
         yield f"checked but not used, or used but not checked: {sorted(checked ^ used)}"
 
 
+def recalls(code: str) -> int:
+    """Questions about a chapter before: quiz.choice("From chapter 03: ...")."""
+    return len(re.findall(r'^quiz\.choice\(\s*"From chapter \d\d: ', code, re.M))
+
+
 def the_quiz_has_four_to_six_questions_and_one_needs_code(chapter: list[Cell]):
     code = "\n".join(cell.text for cell in chapter if not cell.markdown)
     questions = {kind: len(re.findall(rf"^quiz\.{kind}\(", code, re.M)) for kind in ("choice", "number")}
+    questions["choice"] -= recalls(code)  # one of them may come beside
     if not 4 <= sum(questions.values()) <= 6 or not questions["number"]:
         yield f"the quiz has {questions['choice']} choices and {questions['number']} numbers"
+
+
+def at_most_one_question_recalls_another_chapter_and_it_comes_first(chapter: list[Cell]):
+    asked = [i for i, cell in enumerate(chapter) if not cell.markdown and recalls(cell.text)]
+    first = next((i for i, cell in enumerate(chapter) if cell.markdown and "**Exercise " in cell.text), len(chapter))
+    if len(asked) > 1:
+        yield f"{len(asked)} questions from other chapters, more than one"
+    if any(i > first for i in asked):
+        yield "a question from another chapter comes after the first exercise"
+
+
+def goals(chapter: list[Cell]) -> list[str]:
+    """The numbered sentences of the cell that says what you can do at the end."""
+    text = next((c.text for c in chapter if c.markdown and re.search(r"^## .*you can", c.text, re.M | re.I)), "")
+    return re.findall(r"^\d+\. .*(?:\n {2,}.*)*", text, re.M)
+
+
+def every_goal_names_where_it_is_tried(chapter: list[Cell]):
+    if not goals(chapter):
+        yield "no numbered goals under a heading with `you can`"
+    for goal in goals(chapter):
+        if not re.search(r"exercises? \d|quiz \d|questions? \d|slider|project", goal):
+            yield f"the goal {goal.splitlines()[0]!r} names no exercise, question (quiz 2) or slider"
+
+
+def a_section_begins_its_cell(chapter: list[Cell]):
+    """So that a notebook's outline, its links and its folding find it."""
+    for cell in chapter:
+        for before, title in re.findall(r"(?s)\A(.*?)^## (.*?)$", cell.text, re.M) if cell.markdown else ():
+            if before.strip():
+                yield f"the section {title!r} begins in the middle of a cell: write `# %% [markdown]` before it"
+        if cell.markdown and len(re.findall(r"^## ", cell.text, re.M)) > 1:
+            yield f"the cell of {cell.text.splitlines()[0]!r} holds more than one section"
 
 
 def one_or_two_sliders_answer_a_question(chapter: list[Cell]):
@@ -139,6 +179,9 @@ LESSON = [
     every_exercise_has_a_card_and_hints,
     three_exercises_are_checked_and_the_checked_function_is_used,
     the_quiz_has_four_to_six_questions_and_one_needs_code,
+    at_most_one_question_recalls_another_chapter_and_it_comes_first,
+    every_goal_names_where_it_is_tried,
+    a_section_begins_its_cell,
     one_or_two_sliders_answer_a_question,
 ]  # of every chapter but 00, which only shows
 BAD = [
@@ -164,6 +207,25 @@ BAD = [
         "# %%\n" + "".join(f"check.ch01_{name}(f)\n" for name in "abc"),
     ),
     (the_quiz_has_four_to_six_questions_and_one_needs_code, "# %%\n" + "quiz.choice(\n)\n" * 5),
+    (
+        the_quiz_has_four_to_six_questions_and_one_needs_code,
+        "# %%\nquiz.number(\n)\n" + 'quiz.choice(\n    "From chapter 01: what?"\n)\n' * 4,
+    ),
+    (
+        at_most_one_question_recalls_another_chapter_and_it_comes_first,
+        "# %%\n" + 'quiz.choice(\n    "From chapter 01: what?"\n)\n\n# %%\n' * 2,
+    ),
+    (
+        at_most_one_question_recalls_another_chapter_and_it_comes_first,
+        '# %% [markdown]\n# > **Exercise 1**\n# %%\nquiz.choice("From chapter 01: what?")\n',
+    ),
+    (every_goal_names_where_it_is_tried, "# %% [markdown]\n# ## What you can do\n#\n# Much.\n"),
+    (
+        every_goal_names_where_it_is_tried,
+        "# %% [markdown]\n# ## What you can do\n#\n# 1. **Do** it (quiz 1).\n# 2. **Say** it\n#    (section 3).\n",
+    ),
+    (a_section_begins_its_cell, "# %% [markdown]\n# Words.\n#\n# ## Section\n"),
+    (a_section_begins_its_cell, "# %% [markdown]\n# ## One\n#\n# ## Two\n"),
     (one_or_two_sliders_answer_a_question, "# %%\nx = 1\n"),
 ]
 
@@ -184,6 +246,53 @@ def test_the_chapter_is_built_as_one(chapter):
     rules = RULES + LESSON if "\ncheck." in chapter.read_text("utf-8") else RULES
     found = [what for rule in rules for what in rule(built)]
     assert not found, "\n".join(found)
+
+
+GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
+
+
+def stated(source: str) -> dict[str, object]:
+    """What a chapter says of itself: chapters it builds on, minutes of reading, of exercises and of projects."""
+    text = "\n".join(cell.text for cell in cells(source) if cell.markdown)
+    needs = re.search(r"\*\*You need\*\*(.*?)\*\*Time\*\*", text, re.DOTALL)
+    reading = re.search(r"\*\*Time\*\*:?\s+about\s+(\d+)\s+minutes", text)
+    cards = re.findall(r"^> \*\*Exercise \d\*\* · (\w+) · (\d+) minutes", text, re.M)
+    exercises, project = (sum(int(n) for kind, n in cards if (kind == "project") == wanted) for wanted in (False, True))
+    return {
+        "needs": set(re.findall(r"\b\d\d\b", needs.group(1))) if needs else None,
+        "reading": int(reading.group(1)) if reading else None,
+        "exercises": f"{exercises} min" * (exercises > 0) + f" + {project} min project" * (project > 0) or "-",
+    }
+
+
+def listed(guide: str, number: str) -> dict[str, object]:
+    """The same from the guide's first table: | 03 title | question | needs | reading | computing | exercises |."""
+    row = re.search(rf"^\| {number} (.*)\|$", guide, re.M)
+    columns = [column.strip() for column in row.group(1).split("|")] if row else []
+    _, _, needs, reading, _, exercises = (columns + [""] * 6)[:6]
+    minutes = re.match(r"\d+", reading)
+    return {
+        "needs": set(re.findall(r"\b\d\d\b", needs)),
+        "reading": int(minutes.group()) if minutes else None,
+        "exercises": exercises,
+    }
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_the_guide_for_teachers_says_what_the_chapter_says(chapter):
+    assert listed(GUIDE, chapter.stem[:2]) == stated(chapter.read_text("utf-8"))
+
+
+def test_the_guide_is_read_as_the_chapter_is():
+    source = "# %% [markdown]\n# **You need** chapters 01 and\n# 03. **Time**: about 70\n# minutes of reading.\n"
+    assert stated(source) == {"needs": {"01", "03"}, "reading": 70, "exercises": "-"}
+    source += "".join(
+        f"#\n# > **Exercise {i}** · {kind} · 20 minutes · importance ★☆☆\n" for i, kind in enumerate(KINDS)
+    )
+    assert stated(source)["exercises"] == "40 min + 20 min project"
+    row = "| 04 title | Why? | 01; 03 helps | 70 min | 2.5 min | 40 min + 20 min project |\n"
+    assert listed(row, "04") == stated(source) and listed(row, "05")["reading"] is None
+    assert listed(row.replace(" 40 min + 20 min project |", ""), "04")["exercises"] == ""
 
 
 @pytest.mark.slow

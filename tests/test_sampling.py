@@ -47,6 +47,11 @@ def test_masks_have_the_stated_acceleration():
     assert mean == pytest.approx(4, rel=0.05)
 
 
+def test_of_many_masks_the_mean_and_the_range_are_told():
+    found = sampling.effective_accelerations(sampling.uniform(12, R) for R in (2, 3, 4))
+    assert (found.mean, found.low, found.high) == (3, 2, 4) and str(found) == "3.00 (2.00 to 4.00)"
+
+
 @pytest.mark.parametrize("acceleration", [1.5, 2, 4, 9])
 def test_poisson_disc_hits_the_acceleration(acceleration):
     mask = sampling.poisson((96, 120), acceleration, calibration=12, seed=3)
@@ -152,6 +157,7 @@ def test_golden_angle_turns_by_the_golden_angle(tiny, degrees):
         lambda: sampling.poisson((32, 32), 8, calibration=20),
         lambda: sampling.kt(32, 4, 8, calibration=8),
         lambda: sampling.effective_acceleration(torch.zeros(1, 1, 1, 8)),
+        lambda: sampling.effective_accelerations([]),
     ],
 )
 def test_impossible_masks_are_refused_in_one_line(make):

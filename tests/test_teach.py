@@ -80,9 +80,22 @@ def test_metrics_under_a_panel_are_those_of_the_library(panels, truth):
 def test_the_zoom_shows_that_part(truth):
     figure = figures.images({"x": truth}, zoom=(3, 5, 8, 6))
     assert torch.equal(torch.as_tensor(in_row(figure, 1)[0].images[0].get_array().data), truth[0, 3:11, 5:11])
+    low, high = in_row(figure, 1)[0].images[0].get_clim()
+    shares = [(truth[0, 3:11, 5:11] < low).float().mean(), (truth[0, 3:11, 5:11] > high).float().mean()]
+    assert all(0.03 < share < 0.07 for share in shares)  # a window of its own, which the first panel sets
+    pale = figures.images({"x": truth, "pale": truth / 2}, zoom=(3, 5, 8, 6))
+    assert {axis.images[0].get_clim() for axis in in_row(pale, 1)} == {(low, high)}
+    assert figures.images({"flat": 0 * truth}, zoom=(3, 5, 8, 6)).png().startswith(b"\x89PNG")
     for outside in ((20, 0, 8, 6), (0, 15, 8, 6), (-1, 0, 4, 4), (0, 0, 0, 4)):
         with pytest.raises(CourseError, match="zoom"):
             figures.images({"x": truth}, zoom=outside)
+
+
+def test_a_smooth_ramp_stays_smooth():
+    """A question such as "is it blocky?" must not be answered by the colour scale, nor by the file."""
+    ramp = torch.linspace(0, 1, 200).expand(1, 200, 200)
+    shades = imread(io.BytesIO(figures.images({"ramp": ramp}, window=(0, 1)).png()))[-100]  # a row through it
+    assert len(set(shades[:, 0].tolist())) > 120
 
 
 def test_our_data_are_shown_as_stored_and_flip_turns_them_over(truth):
@@ -141,6 +154,8 @@ def test_heat_has_one_window_and_says_the_median():
 
 
 def test_lines_mark_the_lowest_value():
+    scales = [figures.lines({"a": [1.0, 0.01]}, "x", "y", log=on).axes[0].get_yscale() for on in (False, True)]
+    assert scales == ["linear", "log"]
     figure = figures.lines({"a": [3.0, 1.0, 2.0], "b": [1.0, 2.0, 3.0]}, "iteration", "error", lowest=True)
     dots = [tuple(map(float, line.get_xydata()[0])) for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert dots == [(2, 1), (1, 1)]

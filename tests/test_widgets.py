@@ -1,7 +1,10 @@
 """Quizzes and sliders: what they say, what they draw, and what is left where nothing runs."""
 
+import time
+
 import pytest
 
+from course_lib.errors import CourseError
 from course_lib.teach import quiz, slider
 from course_lib.teach.picture import chart
 
@@ -85,3 +88,39 @@ def test_a_slider_draws_each_setting_once_and_says_what_is_to_be_seen():
     widget.slider.value = 2
     assert calls == [2, 3] and bytes(widget.image.value) == first
     assert not widget.slider.continuous_update
+
+
+def test_a_strict_slider_is_tried_out_and_shows_its_start_again(monkeypatch):
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    calls.clear()
+    widget = slider("height", drawn, (1, 2, 3, 4), start=2)
+    assert sorted(calls) == [1, 2, 3, 4] and widget.words.value == "up to 2"
+
+
+def same_picture(setting):
+    picture = drawn(0)
+    picture.alt = f"up to {setting}"
+    return picture
+
+
+def same_words(setting):
+    picture = drawn(setting)
+    picture.alt = "a line"
+    return picture
+
+
+def slow(setting):
+    began = time.process_time()
+    while setting > 2 and time.process_time() - began < 1.6:
+        pass
+    return drawn(setting)
+
+
+@pytest.mark.parametrize(
+    "draw, words", [(same_picture, "another picture"), (same_words, "another text"), (slow, "s at 3")]
+)
+def test_a_strict_slider_must_change_and_be_quick(monkeypatch, draw, words):
+    slider("height", draw, (1, 2, 3))
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    with pytest.raises(CourseError, match=words):
+        slider("height", draw, (1, 2, 3))

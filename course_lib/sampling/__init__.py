@@ -7,10 +7,11 @@ from .lines import equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
-from .read import acs, effective_acceleration, lattice, spacing
+from .read import acs, effective_acceleration, effective_accelerations, lattice, spacing
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "equispaced", "golden_angle", "kt", "lattice", "poisson", "protocol",
-    "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform", "within",
+    "Draw", "acs", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt", "lattice",
+    "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform",
+    "within",
 ]  # fmt: skip

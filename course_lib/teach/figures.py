@@ -36,10 +36,9 @@ from .picture import (  # isort: split
     same_size,
 )
 
-LEVELS = 49  # shades of each scale: finer than the eye needs, and small files; the middle of SIGNED is white
-GREY, SIGNED, POSITIVE, CYCLIC = (
-    colormaps[name].resampled(LEVELS) for name in ("gray", "RdBu_r", "viridis", "twilight")
-)
+LEVELS = 49  # shades of a coloured scale: small files; the middle of SIGNED is white
+GREY = colormaps["gray"]  # 256 shades: with fewer, every image would look blocky
+SIGNED, POSITIVE, CYCLIC = (colormaps[name].resampled(LEVELS) for name in ("RdBu_r", "viridis", "twilight"))
 
 
 def images(
@@ -55,8 +54,9 @@ def images(
 
     With `truth` it comes first, the metrics stand under each panel, and a row shows |image| - |truth| with its sign,
     on a scale that is symmetric and holds all errors unless `error_limit` says otherwise. `zoom` (first row, first
-    column, rows, columns) adds a row with that part, enlarged. window: (black, white); by default from 0 to a level
-    that half a percent of the pixels of the truth, else of the brightest panel, exceed.
+    column, rows, columns) adds a row with that part, enlarged, in a window of its own: nine tenths of the pixels of the
+    first panel's part lie in it. window: (black, white); by default from 0 to a level that half a percent of the pixels
+    of the truth, else of the brightest panel, exceed.
     """
     shown = {name: plane(x, flip).abs() for name, x in panels.items()}
     reference = None if truth is None else plane(truth, flip).abs()
@@ -73,8 +73,11 @@ def images(
         if zoom is not None:
             axis.add_patch(Rectangle((zoom[1] - 0.5, zoom[0] - 0.5), zoom[3], zoom[2], fill=False, edgecolor="#E69F00"))
     if zoom is not None:
-        for axis, x in zip(axes[1], shown.values()):
-            draw(axis, part(x, zoom), GREY, low, high)
+        parts = [part(x, zoom) for x in shown.values()]
+        dark, bright = narrow(parts[0])
+        for axis, x in zip(axes[1], parts):
+            draw(axis, x, GREY, dark, bright)
+        axes[1][0].set_ylabel(f"grey from {dark:.2g} to {bright:.2g}", fontsize=SIZE["text"])
     if reference is not None:
         _errors(picture, axes, list(shown.values()), error_limit)
     picture.alt = "; ".join([*(_said(name, x, reference) for name, x in shown.items())])
@@ -155,10 +158,19 @@ def heat(
 
 
 def lines(
-    series: dict[str, list[float]], x_label: str, y_label: str, x: list[float] | None = None, lowest: bool = False
+    series: dict[str, list[float]],
+    x_label: str,
+    y_label: str,
+    x: list[float] | None = None,
+    lowest: bool = False,
+    log: bool = False,
 ) -> Picture:
-    """Curves {name: values} over `x` (1, 2, ...), told apart by colour and dashes; `lowest` marks each minimum."""
+    """Curves {name: values} over `x` (1, 2, ...), told apart by colour and dashes; `lowest` marks each minimum.
+
+    log: a logarithmic scale for the values, which must be positive.
+    """
     picture, axis = chart(WIDTH * 0.6)
+    axis.set_yscale("log" if log else "linear")
     for i, (name, values) in enumerate(series.items()):
         where = x or list(range(1, len(values) + 1))
         colour, style = COLOURS[i % len(COLOURS)], STYLES[i % len(STYLES)]
@@ -188,6 +200,12 @@ def curves(run: Run, baselines: dict[str, float] | None = None) -> Picture:
     beside = "".join(f"; {name} {value:.2f} dB" for name, value in (baselines or {}).items())
     picture.alt = f"loss over {run.steps} steps; validation PSNR from {psnr[0]:.2f} to {psnr[-1]:.2f} dB{beside}"
     return picture
+
+
+def narrow(x: Tensor) -> Window:
+    """Levels that leave a twentieth of the pixels darker and a twentieth brighter; never the same one twice."""
+    low, high = x.flatten().quantile(torch.tensor([0.05, 0.95], dtype=x.dtype)).tolist()
+    return (low, high) if high > low else (low, low + 1.0)
 
 
 def white(x: Tensor) -> float:

@@ -71,7 +71,14 @@ def by_padding(x):
     return torch.hypot(down.abs(), right.abs()).flatten(1).sum(1)
 
 
+def by_pixels_of_the_disc(with_disc, without, disc, lesion):
+    inside = disc[0] > 0
+    change = (with_disc - without)[:, inside].mean(-1)
+    return torch.real(change / lesion[:, inside].mean(-1))
+
+
 RIGHT = {
+    "ch05_contrast": by_pixels_of_the_disc,
     "ch05_soft": by_polar,
     "ch05_ista_step": by_matrix_free_step,
     "ch05_momentum": by_extrapolation,
@@ -80,6 +87,28 @@ RIGHT = {
 }
 
 WRONG = {
+    "ch05_contrast": {
+        "magnitude before the difference": lambda with_disc, without, disc, lesion: (
+            ((with_disc.abs() - without.abs()) * disc).sum((1, 2)) / lesion.abs().sum((1, 2))
+        ),
+        "magnitude of the difference": lambda with_disc, without, disc, lesion: (
+            (abs(with_disc - without) * disc).sum((1, 2)) / abs(lesion).sum((1, 2))
+        ),
+        "sum over all pixels": lambda with_disc, without, disc, lesion: (
+            ((with_disc - without).sum((1, 2)) / lesion.sum((1, 2))).real
+        ),
+        "compared with the image": lambda with_disc, without, disc, lesion: by_pixels_of_the_disc(
+            with_disc, without, disc, without
+        ),
+        "what is lost": lambda *given: 1 - by_pixels_of_the_disc(*given),
+        "one number for all": lambda with_disc, without, disc, lesion: by_pixels_of_the_disc(
+            with_disc.flatten(0, 1)[None], without.flatten(0, 1)[None], disc.repeat(1, 2, 1), lesion.flatten(0, 1)[None]
+        )[0],
+        "wrong sign": lambda with_disc, without, disc, lesion: by_pixels_of_the_disc(without, with_disc, disc, lesion),
+        "wrong dtype": lambda with_disc, without, disc, lesion: (
+            ((with_disc - without) * disc).sum((1, 2)) / lesion.sum((1, 2))
+        ),
+    },
     "ch05_soft": {
         "real and imaginary part apart": lambda v, t: torch.complex(
             v.real.sign() * (v.real.abs() - t).clamp(min=0), v.imag.sign() * (v.imag.abs() - t).clamp(min=0)

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+import course_lib
 from course_lib.blocks import OnComplex, cnn
 
 
@@ -140,7 +141,42 @@ def keep(z, y, mask, acquired, everywhere=None):
     return down.mH @ k @ across.conj()
 
 
+def ladder_of_pairs(modl, samples, tried):
+    before = modl.iterations
+    pairs = []
+    for modl.iterations in tried:
+        pairs.append(torch.stack([course_lib.metrics.psnr(modl(s.kspace, s.A), s.image).mean() for s in samples]))
+    modl.iterations = before
+    return [row.mean().item() for row in pairs]
+
+
+def ladder_with(measure, restore=True, set_it=True):
+    """A ladder that measures something else, or leaves something out."""
+
+    def wrong(modl, samples, tried):
+        before, found = modl.iterations, []
+        for number in tried:
+            if set_it:
+                modl.iterations = number
+            found.append(measure(modl, samples))
+        if restore:
+            modl.iterations = before
+        return found
+
+    return wrong
+
+
+def mean_psnr(modl, samples):
+    return course_lib.evaluate(modl, samples).mean("psnr")
+
+
+def mean_misfit(modl, samples):
+    left = [(s.A(modl(s.kspace, s.A)) - s.kspace).norm() / s.kspace.norm() for s in samples]
+    return (sum(left) / len(left)).item()
+
+
 RIGHT = {
+    "ch15_ladder": ladder_of_pairs,
     "ch15_keep": keep_by_difference,
     "ch15_gradients": gradients_by_parts,
     "ch15_dc_cnn": Cascades,
@@ -148,6 +184,13 @@ RIGHT = {
 }
 
 WRONG = {
+    "ch15_ladder": {
+        "iterations not put back": ladder_with(mean_psnr, restore=False),
+        "misfit, not PSNR": ladder_with(mean_misfit),
+        "the same number each time": ladder_with(mean_psnr, set_it=False),
+        "another metric": ladder_with(lambda modl, samples: course_lib.evaluate(modl, samples).mean("nrmse")),
+        "one slice only": ladder_with(lambda modl, samples: mean_psnr(modl, samples[:1])),
+    },
     "ch15_keep": {
         "lambda on the wrong side": lambda z, y, m, lam: keep(z, y, m, lambda k, y: (lam * k + y) / (1 + lam)),
         "mask ignored": lambda z, y, m, lam: keep(
@@ -171,6 +214,7 @@ WRONG = {
         ),
         "g instead of its solution": lambda solve, x, g: (solve(g), -torch.vdot(g.flatten(), x.flatten()).real),
         "conjugate missing": lambda solve, x, g: (solve(g), -torch.dot(solve(g).flatten(), x.flatten()).real),
+        "real part forgotten": lambda solve, x, g: (solve(g), -torch.vdot(solve(g).flatten(), x.flatten())),
         "the solution is solved again": lambda solve, x, g: (
             solve(g),
             -torch.vdot(solve(g).flatten(), solve(x).flatten()).real,

@@ -96,6 +96,10 @@ ch15_gradients = Exercise(
             solve(g),
             -(solve(g) * x).sum().real,
         ),
+        "real part forgotten: the shift is a real number, and so is its gradient; take .real": lambda solve, x, g: (
+            solve(g),
+            -(solve(g).conj() * x).sum(),
+        ),
         "the solution is solved again: only the incoming gradient is": lambda solve, x, g: (
             solve(g),
             -(solve(g).conj() * solve(x)).sum().real,
