@@ -392,6 +392,7 @@ figures.curves(run, {"tuned TV": baseline})
 # One metric code, the paired difference to the best classical method, and its 95 % interval over slices.
 
 # %%
+few = [test[i] for i in range(0, len(test), 3)]
 methods = {"zero-filled": zero_filled, "tuned TV": tv, "U-Net": direct, "residual U-Net": residual}
 tables = {}
 for name, samples in {"unseen simulated subject": test, "real scan": real}.items():
@@ -572,7 +573,6 @@ def walk_without(net, x, off):
     return net.last(x)
 
 
-few = [test[i] for i in range(0, len(test), 3)]
 psnr = {}
 for name, model in {"U-Net": direct, "residual U-Net": residual}.items():
     psnr[name], net = [c.evaluate(model, few).mean("psnr")], model.f.net
@@ -641,11 +641,14 @@ back = {}
 for name, model in methods.items():
     back[name] = [sum(recovered(model, s, discs(s.image, r, i)) for i, s in enumerate(few)) / len(few) for r in sizes]
     print(f"{name:20}" + "".join(f"{value:8.2f}" for value in back[name]))
-assert back["tuned TV"][0] > back["zero-filled"][0] and all(row[0] < row[-1] for row in back.values())
+assert back["tuned TV"][0] > max(back["U-Net"][0], back["residual U-Net"][0]) + 0.1
+assert all(row[0] < row[-1] for name, row in back.items() if name != "U-Net")
 
 # %% [markdown]
-# Small structures come back paler than large ones in every row. A radiologist who knows that reads the image differently;
-# the PSNR, a mean over thousands of pixels, hardly notices.
+# Small structures come back paler than large ones, and with both networks paler than with TV: the zero-filled image shows
+# them pale, and a network that never saw a lesion has no reason to undo that. The direct U-Net treats even the largest as
+# something that should not be there. A radiologist who knows this reads the image differently; the PSNR, a mean over
+# thousands of pixels, hardly notices.
 #
 # ## What the number hides
 #

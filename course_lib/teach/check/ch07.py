@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from ...blocks import Encoder, UNet
+from ...blocks import Encoder, UNet, as_real
 from ...losses import feature
 from ...methods.restore.residual_unet import ResidualUNet
 from ...ops import Sense
@@ -78,7 +78,7 @@ def _walk(
 
 def _channels() -> list[tuple[Tensor, int, int]]:
     """Two channels of an image, the depth of a U-Net, the seed of its weights."""
-    first, second = (torch.cat([x.real, x.imag])[None] for x in images((8, 12), (8, 8)))
+    first, second = (as_real(x) for x in images((8, 12), (8, 8)))
     return [(first, 2, 0), (second, 1, 1)]
 
 
