@@ -74,7 +74,7 @@ def paler(found: dict[str, Float[Tensor, "slice radius"]], psnr: dict[str, float
     radii = ", ".join(f"{r:g}" for r in RADII)
     remark = (
         f"Residual U-Net, lesions in training too. Contrast that comes back at radius {radii} pixels, and PSNR: "
-        f"{levels}. With pixel losses the largest get {words(small)} more of theirs than the smallest; the other losses "
+        f"{levels}. With pixel losses the largest get {words(small)} more of theirs than the smallest; the others "
         f"help the smallest more than the largest by {words(interaction)}."
     )
     return Verdict(decide(effect, PALER), effect, "contrast of 1-pixel lesions, other minus pixel losses", remark)
