@@ -111,7 +111,8 @@ def test_lesions_lie_in_the_head_apart_from_each_other_and_are_discs():
     assert shape.shape == image.shape and shape.max() == 1 and not torch.equal(shape, lesions.discs(image, 2.0, seed=2))
     one = lesions.disc(64, 64, 20, 30, 2.0)
     assert one[20, 30] == 1 and one[20, 33] == 0 and one[20, 32] == one[22, 30] == 0.5
-    assert shape.sum().item() == pytest.approx(lesions.COUNT * one.sum().item(), rel=1e-4)  # none overlaps, all inside
+    assert shape.sum().item() == pytest.approx(lesions.COUNT * one.sum().item(), rel=1e-4)  # all of them, all inside
+    assert all(lesions.discs(image, 3.0, seed).max() <= 1 for seed in range(12))  # none overlaps another
     assert (image[shape == 1].abs() > 0).all()
 
 
