@@ -116,7 +116,7 @@ figures.images(
 #
 # ## Is it noise?
 #
-# The first networks for MRI were denoisers: they remove what looks random and keep what does not. The review says that
+# The first networks for MRI came from denoising: remove what looks random and keep what does not. The review says that
 # non-uniform sampling makes artefacts "incoherent and noise-like". That can be measured. White noise is like nothing, not
 # even like itself a pixel further: its *autocorrelation*
 #
@@ -430,8 +430,8 @@ assert tv_alone < unseen["tuned TV"].mean("psnr") - 1
 
 # %% [markdown]
 # Without its coils TV falls by decibels, to about where restoration stands. That is the lesson of the chapter: **the data are
-# worth more than the prior**, and a method that looks at them once, through the adjoint, gives them away. Chapters 10 to 16
-# put them back; chapter 15 keeps the CNN and adds one line.
+# worth more than the prior**, and a method that looks at them once, through the adjoint, gives them away. Later chapters look
+# again; chapter 15 keeps the CNN and adds one line.
 #
 # Does a restored image at least agree with what was measured?
 
@@ -661,8 +661,8 @@ assert all(row[0] < row[-1] for name, row in back.items() if name != "U-Net")
 # - A restored image may look clean, and be wrong where it looks clean: what the network removes or invents was never held
 #   against the data. The misfit above says how much it contradicts them.
 # - PSNR and the loss are the same question asked twice. A network trained with the squared error is trained for the table.
-# - The review notes that pixel losses "do not reflect a radiologist's perspective well". In reading studies SSIM was no
-#   better than the root mean squared error: our lost lesion shows why.
+# - The review notes that pixel losses "do not reflect a radiologist's perspective well". In the reading
+#   study that it cites (Mason et al.) SSIM was no better than the root mean squared error: our lost lesion shows why.
 # - The authors of residual learning argue that the residual is simpler for *coherent* artefacts; the review cites them for
 #   random sampling. What our data say is claim 16.
 #
@@ -793,6 +793,8 @@ for name in ("unet", "residual_unet"):
 #   [doi:10.1007/978-3-319-46475-6_43](https://doi.org/10.1007/978-3-319-46475-6_43)
 # - Wang Z, Bovik AC, Sheikh HR, Simoncelli EP. Image quality assessment: from error visibility to structural similarity.
 #   *IEEE Trans Image Process* 2004. [doi:10.1109/TIP.2003.819861](https://doi.org/10.1109/TIP.2003.819861)
+# - Mason A et al. Comparison of objective image quality metrics to expert radiologists' scoring of diagnostic quality of MR
+#   images. *IEEE Trans Med Imaging* 2020. [doi:10.1109/TMI.2019.2930338](https://doi.org/10.1109/TMI.2019.2930338)
 # - Zbontar J et al. fastMRI: an open dataset and benchmarks for accelerated MRI. 2018.
 #   [arXiv:1811.08839](https://arxiv.org/abs/1811.08839)
 # - Montalt-Tordera J et al. Machine learning in MRI: image reconstruction. *Phys Med* 2021, sections 2 and 2.1.
