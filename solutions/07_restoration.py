@@ -408,9 +408,9 @@ assert all(rows["residual U-Net"].over(rows["tuned TV"]).high < 0 for rows in ta
 
 # %% [markdown]
 # Predict 2: the residual network is ahead early, for it starts near the zero-filled image; how much of that is left at the
-# end is the line above. (With the three seconds of profile `ci` it is hardly past its start.) `python -m course_lib experiments` asks the same with many starts, few and many slices, random and
-# regular lines (claim 16). And both lose to TV by decibels, whatever the target. Longer training narrows that, slowly.
-# There is a reason that no training removes.
+# end is the line above. (With the three seconds of profile `ci` it is hardly past its start.) `python -m course_lib
+# experiments` asks the same with several starts, few and many slices, random and regular lines (claim 16). And both lose to
+# TV by decibels, whatever the target. Longer training narrows that, slowly. There is a reason that no training removes.
 #
 # ## Why TV wins
 #
