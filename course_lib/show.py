@@ -34,7 +34,7 @@ def _class_lines(name: str) -> list[str]:
 def _facts(name: str) -> str:
     c = card(name)
     chosen = inspect.signature(c.cls.__init__).parameters.values()
-    defaults = ", ".join(str(p) for p in chosen if p.default is not p.empty)
+    defaults = ", ".join(_setting(p) for p in chosen if p.default is not p.empty)
     count = sum(p.numel() for p in c.build().parameters())
     lines = [
         f"review section {c.section}" + (f", reference [{c.ref}]" if c.ref else ""),
@@ -43,3 +43,8 @@ def _facts(name: str) -> str:
         f"parameters: {count:,}" + (f"; on a CPU {c.small}" if c.small else ""),
     ]
     return "\n".join(lines + [f"differs: {sentence}" for sentence in c.differs])
+
+
+def _setting(p: inspect.Parameter) -> str:
+    """`width: int = 32`; a function by its name, as in `loss = mse`: its address differs from run to run."""
+    return f"{p.name} = {p.default.__name__}" if inspect.isfunction(p.default) else str(p)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.blocks import ConvGRU, OnComplex, UNet, as_complex, as_real, cnn
+from course_lib.blocks import ConvGRU, Encoder, OnComplex, UNet, as_complex, as_real, cnn
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +146,19 @@ def test_real_and_imaginary_part_are_two_channels():
 def test_a_cnn_starts_at_zero():
     x = torch.randn(1, 2, 6, 6)
     assert not cnn(4, 3)(x).any() and stirred(cnn(4, 3))(x).any()
+
+
+def test_an_encoder_is_made_by_its_seed_and_halves_the_resolution():
+    x = torch.randn(2, 1, 17, 24)
+    torch.manual_seed(1)
+    features = Encoder(width=4, scales=3)(x)
+    torch.manual_seed(2)
+    again, other = Encoder(width=4, scales=3)(x), Encoder(width=4, scales=3, seed=1)(x)
+    assert [tuple(f.shape[1:]) for f in features] == [(4, 17, 24), (8, 8, 12), (16, 4, 6)]
+    assert all(torch.equal(a, b) and not torch.allclose(a, c) for a, b, c in zip(features, again, other))
+
+
+def test_an_encoder_sees_contrast_and_not_brightness():
+    encoder, x = Encoder(), torch.randn(1, 1, 16, 16)
+    same, brighter, twice = (encoder(image)[0][..., 3:-3, 3:-3] for image in (x, x + 3, 2 * x))  # zeros begin outside
+    assert torch.allclose(same, brighter) and not torch.allclose(same, twice)

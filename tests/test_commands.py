@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import data
+from course_lib import data, show
 from course_lib.__main__ import main
 from course_lib.data.phantom import coil_maps, ellipses
 from course_lib.ops import Coils, Fourier
@@ -105,6 +105,10 @@ def test_prepare_cuts_a_subset(capsys, tmp_path, full):
     arguments = ("prepare", "fastmri", "--src", tmp_path / "src", "--out", tmp_path / "out", "--volumes", 1)
     assert said(capsys, *arguments, "--slices", 1)[0] == 0
     assert data.read(tmp_path / "out" / "train" / "file1.h5").shape[0] == 1
+
+
+def test_a_default_that_is_a_function_is_shown_by_its_name():
+    assert "settings: width: int = 32, depth: int = 4, loss = l1\n" in show("unet", source=False, verify=False)
 
 
 def test_show_check_and_doctor(capsys):

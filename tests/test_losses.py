@@ -4,8 +4,10 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
+from course_lib import build
+from course_lib.blocks import Encoder
 from course_lib.data.phantom import ellipses
-from course_lib.losses import l1, mse, ssim
+from course_lib.losses import feature, l1, mse, ssim
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def truth():
     return torch.cat([ellipses(32, 28, seed) for seed in (0, 1)])
 
 
-@pytest.mark.parametrize("loss", [mse, l1, ssim])
+@pytest.mark.parametrize("loss", [mse, l1, ssim, feature(Encoder())])
 def test_the_truth_costs_nothing_and_everything_else_does(loss, truth):
     assert loss(truth, truth).abs() < 1e-6 and loss(truth, truth).ndim == 0
     noise = torch.randn_like(truth)
@@ -27,9 +29,9 @@ def test_a_known_error_has_a_known_cost(truth):
     assert l1(x, truth).item() == pytest.approx(5 / truth.numel(), rel=1e-4)
 
 
-def test_only_ssim_is_blind_to_the_phase(truth):
+def test_ssim_and_features_are_blind_to_the_phase(truth):
     assert mse(1j * truth, truth) > 0.1 and l1(1j * truth, truth) > 0.1
-    assert ssim(1j * truth, truth).abs() < 1e-6
+    assert ssim(1j * truth, truth).abs() < 1e-6 and feature(Encoder())(1j * truth, truth).abs() < 1e-6
 
 
 def test_one_large_error_costs_more_than_many_small_ones_in_mse_only(truth):
@@ -50,10 +52,35 @@ def test_ssim_is_the_mean_of_scikit_image_s_over_the_batch(truth):
     assert ssim(x, truth).item() == pytest.approx(1 - sum(map(float, each)) / len(each), abs=1e-5)
 
 
-@pytest.mark.parametrize("loss", [mse, l1, ssim])
+@pytest.mark.parametrize("loss", [mse, l1, ssim, feature(Encoder())])
 def test_a_step_against_the_gradient_helps(loss, truth):
     x = (truth + 0.05 * torch.randn_like(truth)).requires_grad_()
     loss(x, truth).backward()
     assert x.grad is not None and x.grad.isfinite().all()
     step = 1e-3 * x.grad / x.grad.abs().max()
     assert loss(x - step, truth) < loss(x, truth)
+
+
+def test_the_feature_loss_is_the_relative_squared_error_of_every_layer(truth):
+    encoder, x = Encoder(width=4, scales=2).requires_grad_(False), truth.roll(1, -1)
+    layers = [(f, w) for f, w in zip(encoder(x.abs()[:, None]), encoder(truth.abs()[:, None]))]
+    expected = sum(float((f - w).pow(2).sum() / w.pow(2).sum()) for f, w in layers)
+    assert len(layers) == 2 and feature(encoder)(x, truth).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_empty_truth_has_a_finite_feature_loss(truth):
+    assert feature(Encoder())(truth, 0 * truth).isfinite() and feature(Encoder())(0 * truth, 0 * truth) == 0
+
+
+def test_the_feature_loss_trains_the_image_and_never_its_encoder(truth):
+    encoder = Encoder()
+    loss, x = feature(encoder), (0.9 * truth).requires_grad_()
+    loss(x, truth).backward()
+    assert x.grad is not None and x.grad.any()
+    assert all(p.grad is None and not p.requires_grad for p in encoder.parameters())
+
+
+def test_a_method_that_is_trained_with_features_has_no_more_parameters():
+    plain, perceptual = build("unet", width=2, depth=1), build("unet", width=2, depth=1, loss=feature(Encoder()))
+    assert list(plain.state_dict()) == list(perceptual.state_dict())
+    assert len(list(plain.parameters())) == len(list(perceptual.parameters()))

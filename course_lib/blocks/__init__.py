@@ -2,7 +2,8 @@
 
 from .cnn import cnn
 from .complex import OnComplex, as_complex, as_real
+from .encoder import Encoder
 from .recurrent import ConvGRU
 from .unet import UNet
 
-__all__ = ["ConvGRU", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["ConvGRU", "Encoder", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]

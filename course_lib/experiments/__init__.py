@@ -12,6 +12,8 @@ from . import tuning as tuning
 from . import learned as learned
 from . import shift as shift
 from . import activations as activations
+from . import restoration as restoration
+from . import structures as structures
 # isort: on
 
 

@@ -1,7 +1,7 @@
-"""A small network, zero-filled images and a plain loop: what questions about training need."""
+"""A small network, zero-filled images and plain loops: what questions about training need."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -10,13 +10,17 @@ from torch.nn.functional import mse_loss as mse
 
 from .. import data
 from ..blocks import as_real
+from ..data.sample import Sample
+from ..methods.base import Reconstructor
 from ..profiles import Profile
-from ..sampling import protocol
+from ..sampling import Draw, protocol
 
 
-def pairs(split: str, where: Profile, count: int, strip: int | None = None) -> tuple[Tensor, Tensor]:
+def pairs(
+    split: str, where: Profile, count: int, strip: int | None = None, mask: Draw | None = None
+) -> tuple[Tensor, Tensor]:
     """`count` zero-filled images at R = 4 and their truths, as two channels: each (count, 2, height, width)."""
-    slices = data.slices(split, protocol(4), where.name, strip=strip)
+    slices = data.slices(split, mask or protocol(4), where.name, strip=strip)
     samples = [slices[i] for i in torch.linspace(0, len(slices) - 1, min(count, len(slices))).long().tolist()]
     return torch.cat([as_real(s.A.H(s.kspace)) for s in samples]), torch.cat([as_real(s.image) for s in samples])
 
@@ -47,3 +51,16 @@ def time_to(losses: Iterator[float], level: float, most: int) -> float:
             return epoch - 1 + part
         before = loss
     return float(most)
+
+
+def taught(model: Reconstructor, samples: Sequence[Sample], steps: int, lr: float = 2e-3, seed: int = 0):
+    """`model`, trained by its own loss for as many steps, not seconds: no loss pays for being slow to compute."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    rng = torch.Generator().manual_seed(seed)
+    for index in torch.randint(len(samples), (steps,), generator=rng).tolist():
+        optimiser.zero_grad()
+        model.loss(samples[index]).backward()
+        optimiser.step()
+        slower.step()
+    return model
