@@ -2,7 +2,10 @@
 
 from .cnn import cnn
 from .complex import OnComplex, as_complex, as_real
+from .critic import Critic
 from .recurrent import ConvGRU
+from .resnet import resnet
+from .strided import StridedUNet
 from .unet import UNet
 
-__all__ = ["ConvGRU", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["ConvGRU", "Critic", "OnComplex", "StridedUNet", "UNet", "as_complex", "as_real", "cnn", "resnet"]
