@@ -13,7 +13,7 @@ import torch
 from ... import blocks, losses
 from ..base import Reconstructor, method
 
-Widths = Sequence[int]
+Widths, Loss = Sequence[int], Callable
 DOWN, UP = (64, 128, 256, 512, 512, 512, 512, 512), (512, 1024, 1024, 1024, 256, 128, 64, 64)
 
 
@@ -32,8 +32,7 @@ DOWN, UP = (64, 128, 256, 512, 512, 512, 512, 512), (512, 1024, 1024, 1024, 256,
 )
 class DAGAN(Reconstructor):
     def __init__(self, down: Widths = DOWN, up: Widths = UP, scorer: Widths = (64, 128, 256, 512, 1024, 2048),
-                 alpha: float = 15.0, beta: float = 0.1,
-                 gamma: float = 0.0025, feature: Callable | None = None):  # fmt: skip
+                 alpha: float = 15, beta: float = 0.1, gamma: float = 0.0025, feature: Loss | None = None):  # fmt: skip
         super().__init__()
         self.alpha, self.beta, self.gamma, self.feature = alpha, beta, gamma, feature
         self.G, self.critic = blocks.OnComplex(blocks.StridedUNet(down, up)), blocks.Critic(scorer, kernel=4)
@@ -69,9 +68,7 @@ def claim_the_loss_is_the_weighted_sum_of_its_terms(model, sample):
     x, truth = model(sample.kspace, sample.A).detach(), sample.image
     pixel = torch.linalg.norm(x - truth) / torch.linalg.norm(truth)
     spectra = [torch.fft.fft2(v).abs() for v in (x, truth)]  # not normalised, as in the authors' code
-    expected = (
-        15 * pixel + 0.1 * (spectra[0] - spectra[1]).square().mean() - torch.sigmoid(model.critic(x)).log().mean()
-    )
+    expected = 15 * pixel + 0.1 * (spectra[0] - spectra[1]).square().mean() - model.critic(x).sigmoid().log().mean()
     assert (model.loss(sample) - expected).abs() < 1e-3 * expected
     model.feature = lambda x, truth: torch.tensor(400.0)
     assert (model.loss(sample) - expected - 1).abs() < 1e-3 * expected

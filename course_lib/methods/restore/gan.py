@@ -3,7 +3,7 @@
 min_G eta ||x - truth||_1 + (1 - eta) a(D(x), 1)       a: least squares, cross entropy or Wasserstein
 min_D a(D(truth), 1) + a(D(x), 0)                      in turns with the generator; x is held fixed
 
-x = G(A^H y)                                           the critic D is for training only
+x = A^H y + G(A^H y)                                   G removes aliasing; the critic D is for training only
 """
 
 from collections.abc import Callable
@@ -37,7 +37,8 @@ class GAN(Reconstructor):
         self.G, self.critic = OnComplex(UNet(width=width, depth=depth)), Critic()
 
     def forward(self, y, A):
-        return self.G(A.H(y))
+        AHy = A.H(y)
+        return AHy + self.G(AHy)
 
     def loss(self, sample):
         x = self(sample.kspace, sample.A)
