@@ -21,7 +21,7 @@ from ..base import Reconstructor, method
     ref=19,
     section="2.1",
     learns="database",
-    small=dict(width=32, blocks=3),
+    small=dict(width=24, blocks=4),
     differs=(
         "recalled: eta, and 5 blocks of 128 channels; the released code has 4 blocks, of 128 and 64 channels",
         "the paper projects with the pseudo-inverse of A: A^H for one coil; for many, ours is a gradient step, as an "
