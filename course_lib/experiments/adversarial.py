@@ -1,7 +1,7 @@
 """Review, section 2.1: does an adversarial loss need a pixel loss, and do its images look better at lower PSNR?
 
-One coil, R = 4, GANCS's generator. A fixed number of steps with a constant learning rate, and the last weights: choosing
-the best would hide what is asked for.
+One coil, R = 4, GANCS's generator. A fixed number of steps with a constant learning rate, and the last weights: to
+choose the best would hide what is asked for.
 """
 
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def measured(model: Reconstructor, samples: Sequence[Sample]) -> Tensor:
 
 
 def better_looking(pairs: Sequence[Sequence[Tensor]]) -> Verdict:
-    """From `measured` of (pixel loss alone, with adversarial loss) for each seed. Both halves of the claim must hold."""
+    """From `measured` of (pixel loss alone, with adversarial loss) for each seed. Both halves must hold."""
     plain, gan = (torch.stack([pair[i] for pair in pairs]).mean(0) for i in (0, 1))
     cost = bootstrap(plain[0] - gan[0])
     off = [torch.stack([pair[i][1] for pair in pairs]).log2().abs().mean(0) for i in (0, 1)]
