@@ -187,3 +187,11 @@ def test_every_scale_of_a_strided_unet_reaches_the_output():
     net = stirred(StridedUNet((4, 6, 8), (8, 6, 4)))
     net(torch.randn(1, 2, 16, 16)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters())
+
+
+def test_fine_scales_of_a_strided_unet_pass_by_the_coarse_ones():
+    net, x = stirred(StridedUNet((4, 6, 8), (8, 6, 4))), torch.randn(1, 2, 16, 16, requires_grad=True)
+    for parameter in net.up[0].parameters():
+        parameter.data.zero_()  # nothing comes up from the coarsest scale
+    net(x).square().sum().backward()
+    assert x.grad is not None and x.grad.abs().max() > 1e-6
