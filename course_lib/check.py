@@ -90,7 +90,8 @@ def treats_every_sample_of_a_batch_on_its_own(name: str) -> None:
 def has_a_gradient_for_every_parameter(name: str) -> None:
     model = small(name)
     if any(True for _ in model.parameters()):
-        model.loss(phantom(name)).backward()
+        losses = model.loss(phantom(name)), model.critic_loss(phantom(name))
+        torch.stack([loss for loss in losses if loss is not None]).sum().backward()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), f"no gradient reaches {key}"
 
@@ -99,7 +100,7 @@ def lowers_its_loss_in_twenty_steps(name: str) -> None:
     model, sample = small(name), phantom(name)
     if not any(True for _ in model.parameters()):
         return
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimiser = torch.optim.Adam(model.own(), lr=1e-3)
     losses = []
     for _ in range(20):
         optimiser.zero_grad()

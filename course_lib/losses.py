@@ -1,11 +1,17 @@
-"""Losses: how far is a reconstruction from the truth? Each takes (x, ref) and returns one number."""
+"""Losses: how far is a reconstruction from the truth? Each takes (x, ref) and returns one number.
+
+The adversarial ones take (scores, label) instead: how far are a critic's scores from what real images (label 1) or
+reconstructed ones (label 0) should get? The critic lowers a(D(truth), 1) + a(D(x), 0), the generator a(D(x), 1).
+"""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from . import metrics
+from .ops.sense import fft2c
 from .shapes import Image
 
 
@@ -17,6 +23,32 @@ def mse(x: Image, ref: Image) -> Tensor:
 def l1(x: Image, ref: Image) -> Tensor:
     """Mean absolute error of the complex images: the modulus of the difference, so phase counts too."""
     return (x - ref).abs().mean()
+
+
+def relative(x: Image, ref: Image) -> Tensor:
+    """||x - ref|| / ||ref|| of the complex images, averaged over the batch; an empty ref counts as one of norm 1e-3."""
+    norm = ref.abs().square().sum((-2, -1)).sqrt().clamp_min(1e-3)
+    return ((x - ref).abs().square().sum((-2, -1)).sqrt() / norm).mean()
+
+
+def frequency(x: Image, ref: Image) -> Tensor:
+    """Squared distance of the magnitudes in k-space, averaged over the batch: where structures lie does not count."""
+    return (fft2c(x).abs() - fft2c(ref).abs()).square().sum((-2, -1)).mean()
+
+
+def cross_entropy(scores: Tensor, label: int) -> Tensor:
+    """Scores are log-odds (Goodfellow et al., NeurIPS 2014; the generator's is their non-saturating one)."""
+    return softplus((1 - 2 * label) * scores).mean()
+
+
+def least_squares(scores: Tensor, label: int) -> Tensor:
+    """Scores should be the label itself: LSGAN (Mao et al., ICCV 2017)."""
+    return (scores - label).square().mean()
+
+
+def wasserstein(scores: Tensor, label: int) -> Tensor:
+    """Scores as far apart as possible (Arjovsky, Chintala & Bottou, ICML 2017): the critic's slope must be bounded."""
+    return (1 - 2 * label) * scores.mean()
 
 
 def ssim(x: Image, ref: Image) -> Tensor:

@@ -35,13 +35,16 @@ def _facts(name: str) -> str:
     c = card(name)
     chosen = inspect.signature(c.cls.__init__).parameters.values()
     defaults = ", ".join(_setting(p) for p in chosen if p.default is not p.empty)
-    count = sum(p.numel() for p in c.build().parameters())
+    model = c.build()
+    count = sum(p.numel() for p in model.own())
+    critic = sum(p.numel() for p in model.parameters()) - count
     lines = [
         f"review section {c.section}" + (f", reference [{c.ref}]" if c.ref else ""),
         f"learns from: {c.learns}",
         f"settings: {defaults or 'none'}",
         f"parameters: {count:,}" + (f"; on a CPU {c.small}" if c.small else ""),
     ]
+    lines += [f"its critic, for training only: {critic:,} parameters"] if critic else []
     return "\n".join(lines + [f"differs: {sentence}" for sentence in c.differs])
 
 

@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
 from tqdm.auto import tqdm
 
 from . import checkpoint
@@ -51,33 +52,35 @@ def fit(
     batch: int = 1,
     seed: int = 0,
     checks: int = 6,
+    critic_lr: float = 1e-3,
     save_to: Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train `model` for `seconds` of wall-clock time, validation included, and leave its best weights in it.
 
-    Muon; the learning rate rises for 5 % of the time, then falls to 0 along a cosine. The model is validated
+    Muon; the learning rate rises for 5 % of the time, then falls to 0 along a cosine. A model with a critic takes
+    turns with it: the critic's step (Adam, `critic_lr` on the same schedule), then the model's. The model is validated
     `checks` times and at the end. With `save_to` the run is saved at each check, and goes on from there when the
     file exists. Ctrl-C ends it early and keeps the best weights. Raises `CourseError` when the loss is no number.
     """
-    optimiser = Muon(model, lr)
+    optimisers = _optimisers(model, lr, critic_lr)
     run = Run(best=_copy(model))
     if save_to is not None and save_to.exists():
-        run.best, facts = checkpoint.load(save_to, model, optimiser)
+        run.best, facts = checkpoint.load(save_to, model, optimisers)
         run = Run(best=run.best, **facts)
     batches = _forever(train, batch, seed + run.steps)
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
             while run.seconds < seconds:
-                run.losses.append(_step(model, optimiser, next(batches), schedule(run.seconds / seconds)))
+                run.losses.append(_step(model, optimisers, next(batches), schedule(run.seconds / seconds)))
                 run.seconds = time.monotonic() - start
                 bar.update(int(run.seconds) - bar.n)
                 if run.seconds > seconds * (len(run.validation) + 1) / (checks + 1):
                     run.validate(model, validation)
                     bar.set_postfix_str(f"step {run.steps}, validation PSNR {run.validation[-1][1]:.2f} dB")
                     if save_to is not None:
-                        checkpoint.save(save_to, model, run.best, optimiser, run.facts())
+                        checkpoint.save(save_to, model, run.best, optimisers, run.facts())
     except KeyboardInterrupt:
         tqdm.write(f"Stopped after {run.steps} steps; the best weights so far stay.")
     run.validate(model, validation)
@@ -85,17 +88,37 @@ def fit(
     return run
 
 
-def _step(model: Reconstructor, optimiser: Muon, sample: Sample, pace: float) -> float:
-    device = next(model.parameters()).device
+def _optimisers(model: Reconstructor, lr: float, critic_lr: float) -> dict[str, Optimizer]:
+    """One for the parameters that reconstruct and, if the model has a critic, one for the critic's."""
+    found: dict[str, Optimizer] = {"optimiser": Muon(nn.ParameterList(model.own()), lr)}
+    if model.critic is not None:
+        group = {"params": list(model.critic.parameters()), "peak": critic_lr}
+        found["critic"] = Adam([group], lr=critic_lr, betas=(0.5, 0.999))  # betas of DCGAN, usual for critics
+    return found
+
+
+def _step(model: Reconstructor, optimisers: dict[str, Optimizer], sample: Sample, pace: float) -> float:
+    """The critic's turn, if there is one, then the model's; returns the model's loss."""
+    sample = sample.to(next(model.parameters()).device)
+    if "critic" in optimisers:
+        _lower(model.critic_loss, optimisers["critic"], sample, pace)
+    return _lower(model.loss, optimisers["optimiser"], sample, pace)
+
+
+def _lower(loss_of: Callable[[Sample], Tensor | None], optimiser: Optimizer, sample: Sample, pace: float) -> float:
+    """One step of one optimiser: only the parameters that it holds move."""
+    device = sample.kspace.device
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for group in optimiser.param_groups:
         group["lr"] = pace * group["peak"]
     with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
-        loss = model.loss(sample.to(device))
+        loss = loss_of(sample)
+    assert loss is not None, "a model with a critic says what the critic lowers: critic_loss"
     if not loss.isfinite():
         raise CourseError(f"the loss became {loss.item()}", remedy="a smaller learning rate")
     optimiser.zero_grad()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(parameters, 1.0)
     optimiser.step()
     return loss.item()
 

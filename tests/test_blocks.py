@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.blocks import ConvGRU, Encoder, OnComplex, UNet, as_complex, as_real, cnn
+from course_lib.blocks import ConvGRU, Critic, Encoder, OnComplex, StridedUNet, UNet, as_complex, as_real, cnn, resnet
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +162,52 @@ def test_an_encoder_sees_contrast_and_not_brightness():
     encoder, x = Encoder(), torch.randn(1, 1, 16, 16)
     same, brighter, twice = (encoder(image)[0][..., 3:-3, 3:-3] for image in (x, x + 3, 2 * x))  # zeros begin outside
     assert torch.allclose(same, brighter) and not torch.allclose(same, twice)
+
+
+def test_a_critic_scores_each_image_of_any_size_on_its_own():
+    net, x = Critic((3, 5), kernel=4), torch.randn(3, 20, 13, dtype=torch.complex128)
+    assert net(x).shape == (3,) and torch.allclose(net(x)[1:], net(x[1:]))
+    tiled = Critic((3, 5)).scores  # the mean of all places: away from borders a repeated image scores alike
+    once = as_real(x[:1, :16, :12])
+    many = tiled(once.tile(1, 1, 5, 5))[..., 4:12, 3:9]
+    assert torch.allclose(many.mean(), tiled(once.tile(1, 1, 9, 9))[..., 4:12, 3:9].mean())
+
+
+def test_the_critic_of_gancs_has_its_parameters():
+    """Counted from the layers in the authors' code: 3x3 with stride 2 to 8, 16, 32, 64; 3x3; 1x1; 1x1 to a score."""
+    halving = sum(9 * a * b + b for a, b in ((2, 8), (8, 16), (16, 32), (32, 64)))
+    tail = (9 * 64 * 64 + 64) + (64 * 64 + 64) + (64 + 1)
+    assert sum(p.numel() for p in Critic().parameters()) == halving + tail
+
+
+def test_a_residual_block_starts_as_the_identity_and_sees_two_convolutions_far():
+    net = resnet(4, blocks=3)
+    h = torch.randn(1, 4, 9, 9)
+    assert all(torch.equal(block(h), h) for block in net[1:4])
+    assert sum(p.numel() for p in resnet(4, 3).parameters()) == sum(
+        9 * a * b + b for a, b in [(2, 4), *[(4, 4)] * 7]
+    ) + (4 * 2 + 2)
+    assert reached(stirred(resnet(4, blocks=2))) == (1 + 2 * (1 + 2 * 2 + 1),) * 2
+
+
+def test_a_strided_unet_keeps_the_size_starts_at_zero_and_sees_far():
+    net, x = StridedUNet((4, 6, 8), (8, 6, 4)), torch.randn(2, 2, 23, 17)
+    assert net(x).shape == x.shape and not net(x).any()
+    stirred(net)
+    assert torch.allclose(net(x)[1:], net(x[1:]))
+    rows, columns = reached(net, size=32)
+    assert rows > 24 and columns > 24
+
+
+def test_every_scale_of_a_strided_unet_reaches_the_output():
+    net = stirred(StridedUNet((4, 6, 8), (8, 6, 4)))
+    net(torch.randn(1, 2, 16, 16)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters())
+
+
+def test_fine_scales_of_a_strided_unet_pass_by_the_coarse_ones():
+    net, x = stirred(StridedUNet((4, 6, 8), (8, 6, 4))), torch.randn(1, 2, 16, 16, requires_grad=True)
+    for parameter in net.up[0].parameters():
+        parameter.data.zero_()  # nothing comes up from the coarsest scale
+    net(x).square().sum().backward()
+    assert x.grad is not None and x.grad.abs().max() > 1e-6

@@ -1,5 +1,7 @@
 """Losses: worked by hand, of the complex images where they say so, 0 only for the truth."""
 
+import math
+
 import pytest
 import torch
 from skimage.metrics import structural_similarity
@@ -7,7 +9,7 @@ from skimage.metrics import structural_similarity
 from course_lib import build
 from course_lib.blocks import Encoder
 from course_lib.data.phantom import ellipses
-from course_lib.losses import feature, l1, mse, ssim
+from course_lib.losses import cross_entropy, feature, frequency, l1, least_squares, mse, relative, ssim, wasserstein
 
 
 @pytest.fixture
@@ -84,3 +86,39 @@ def test_a_method_that_is_trained_with_features_has_no_more_parameters():
     plain, perceptual = build("unet", width=2, depth=1), build("unet", width=2, depth=1, loss=feature(Encoder()))
     assert list(plain.state_dict()) == list(perceptual.state_dict())
     assert len(list(plain.parameters())) == len(list(perceptual.parameters()))
+
+
+@pytest.mark.parametrize("a", [cross_entropy, least_squares, wasserstein])
+def test_a_critic_pays_less_for_scores_that_are_right(a):
+    right, wrong = torch.tensor([0.9, 1.1]), torch.tensor([0.1, -0.2])
+    assert a(right, 1) < a(wrong, 1) and a(wrong, 0) < a(right, 0)
+    assert a(right, 1).ndim == 0
+
+
+def test_adversarial_losses_worked_by_hand():
+    scores = torch.tensor([2.0, -1.0])
+    chance = [1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))]  # to be real
+    assert cross_entropy(scores, 1).item() == pytest.approx(-sum(math.log(p) for p in chance) / 2)
+    assert cross_entropy(scores, 0).item() == pytest.approx(-sum(math.log(1 - p) for p in chance) / 2)
+    assert least_squares(scores, 1).item() == pytest.approx((1 + 4) / 2)
+    assert least_squares(scores, 0).item() == pytest.approx((4 + 1) / 2)
+    assert wasserstein(scores, 1).item() == pytest.approx(-0.5) and wasserstein(scores, 0).item() == pytest.approx(0.5)
+
+
+def test_a_hopeless_generator_still_feels_the_cross_entropy():
+    """log(1 - D) of the first paper fades where the critic is sure; -log D, the one everybody uses, does not."""
+    score = torch.tensor([-20.0], requires_grad=True)
+    cross_entropy(score, 1).backward()
+    assert score.grad is not None and score.grad.item() == pytest.approx(-1.0, abs=1e-6)
+    assert cross_entropy(torch.tensor([-200.0, 200.0]), 1).isfinite()
+
+
+def test_relative_error_and_magnitudes_in_k_space(truth):
+    assert relative(2 * truth, truth).item() == pytest.approx(1, rel=1e-5)
+    assert relative(truth, 0 * truth).isfinite()
+    sizes = torch.tensor([2.0, 7.0])[:, None, None]  # each sample by its own norm
+    assert relative(1.5 * sizes * truth, sizes * truth).item() == pytest.approx(0.5, rel=1e-5)
+    shifted = truth.roll((3, 5), (-2, -1))
+    assert frequency(shifted, truth) < 1e-6 * frequency(0 * truth, truth)
+    energy = truth.abs().square().sum() / len(truth)  # Parseval
+    assert frequency(0 * truth, truth).item() == pytest.approx(energy.item(), rel=1e-4)

@@ -12,7 +12,7 @@ from course_lib.evaluate import evaluate, head, tune
 from course_lib.methods import card
 from course_lib.muon import MOMENTUM, Muon, orthogonal
 from course_lib.scores import Scores, bootstrap, table
-from course_lib.train import fit, schedule
+from course_lib.train import _lower, _optimisers, _step, fit, schedule
 
 TRAIN = [phantom_sample(seed=i, noise=0.02) for i in range(4)]
 VALIDATION = [phantom_sample(seed=i, noise=0.02) for i in range(4, 6)]
@@ -65,11 +65,76 @@ def test_ctrl_c_keeps_the_best_weights():
 def test_a_run_of_another_model_is_refused(tmp_path):
     file = tmp_path / "net.run"
     model = tiny()
-    optimiser = Muon(model)
-    checkpoint.save(file, model, {}, optimiser, {})
+    checkpoint.save(file, model, {}, {"optimiser": Muon(model)}, {})
     other = card("dc_cnn").build(cascades=3, width=4, depth=2)
     with pytest.raises(CourseError, match="cannot be resumed.*delete it"):
-        checkpoint.load(file, other, Muon(other))
+        checkpoint.load(file, other, {"optimiser": Muon(other)})
+
+
+def gan(eta=0.9):
+    torch.manual_seed(0)
+    return card("gan").build(eta=eta, width=4, depth=2)
+
+
+def moved(model, before):
+    """Names of the parameters that changed."""
+    return {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+
+
+def test_each_turn_moves_the_parameters_of_one_player_only():
+    model = gan()
+    optimisers = _optimisers(model, 1e-2, 1e-3)
+    critics = {f"critic.{name}" for name, _ in model.critic.named_parameters()}
+    for loss, name in ((model.critic_loss, "critic"), (model.loss, "optimiser")):
+        before = {key: p.detach().clone() for key, p in model.named_parameters()}
+        _lower(loss, optimisers[name], TRAIN[0], pace=1.0)
+        assert moved(model, before) == (critics if name == "critic" else set(before) - critics)
+
+
+def test_a_turn_starts_without_the_gradients_of_the_one_before():
+    """The generator's backward pass leaves gradients in the critic: its next step must not feel them."""
+    model, other = gan(), gan()
+    for each, fooled in ((model, True), (other, False)):
+        if fooled:
+            each.loss(TRAIN[1]).backward()
+        _lower(each.critic_loss, _optimisers(each, 1e-2, 1e-3)["critic"], TRAIN[0], pace=1.0)
+    assert all(torch.equal(a, b) for a, b in zip(model.critic.parameters(), other.critic.parameters()))
+
+
+def test_a_round_is_the_critic_s_turn_then_the_model_s():
+    model, turns = gan(), []
+    for name in ("critic_loss", "loss"):
+        whole = getattr(model, name)
+        setattr(model, name, lambda sample, name=name, whole=whole: (turns.append(name), whole(sample))[1])
+    _step(model, _optimisers(model, 1e-2, 1e-3), TRAIN[0], pace=1.0)
+    assert turns == ["critic_loss", "loss"]
+    assert set(_optimisers(tiny(), 1e-2, 1e-3)) == {"optimiser"}
+
+
+def test_training_a_gan_teaches_the_critic_and_the_generator():
+    model = gan()
+    before = evaluate(model, VALIDATION).mean("psnr")
+    run = fit(model, TRAIN, VALIDATION, seconds=4, progress=False)
+    assert run.steps > 20 and evaluate(model, VALIDATION).mean("psnr") > before
+    assert moved(model.critic, dict(gan().critic.named_parameters())) == {n for n, _ in model.critic.named_parameters()}
+
+
+def test_a_resumed_gan_takes_the_turns_that_the_first_would_have_taken(tmp_path):
+    models = gan(), gan()
+    optimisers = [_optimisers(model, 1e-2, 1e-3) for model in models]
+    _step(models[0], optimisers[0], TRAIN[0], pace=1.0)
+    checkpoint.save(tmp_path / "net.run", models[0], {}, optimisers[0], {})
+    checkpoint.load(tmp_path / "net.run", models[1], optimisers[1])
+    for model, both in zip(models, optimisers):
+        _step(model, both, TRAIN[1], pace=1.0)
+    assert all(torch.equal(a, b) for a, b in zip(*(model.parameters() for model in models)))
+
+
+def test_evaluation_does_not_ask_the_critic():
+    model = gan()
+    with_critic = evaluate(model, VALIDATION).mean("psnr")
+    model.critic = None
+    assert evaluate(model, VALIDATION).mean("psnr") == with_critic
 
 
 def test_muon_makes_the_singular_values_of_every_matrix_alike():
@@ -108,8 +173,8 @@ def test_a_resumed_optimiser_takes_the_step_that_the_first_would_have_taken(tmp_
     for each in (*optimiser.param_groups, *resumed.param_groups):
         each["lr"] = each["peak"]
     step(model, optimiser, TRAIN[0])
-    checkpoint.save(tmp_path / "net.run", model, {}, optimiser, {})
-    checkpoint.load(tmp_path / "net.run", other, resumed)
+    checkpoint.save(tmp_path / "net.run", model, {}, {"optimiser": optimiser}, {})
+    checkpoint.load(tmp_path / "net.run", other, {"optimiser": resumed})
     step(model, optimiser, TRAIN[1])
     step(other, resumed, TRAIN[1])
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters()))

@@ -2,8 +2,11 @@
 
 from .cnn import cnn
 from .complex import OnComplex, as_complex, as_real
+from .critic import Critic
 from .encoder import Encoder
 from .recurrent import ConvGRU
+from .resnet import resnet
+from .strided import StridedUNet
 from .unet import UNet
 
-__all__ = ["ConvGRU", "Encoder", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["ConvGRU", "Critic", "Encoder", "OnComplex", "StridedUNet", "UNet", "as_complex", "as_real", "cnn", "resnet"]

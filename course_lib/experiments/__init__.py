@@ -14,6 +14,7 @@ from . import shift as shift
 from . import activations as activations
 from . import restoration as restoration
 from . import structures as structures
+from . import adversarial as adversarial
 # isort: on
 
 

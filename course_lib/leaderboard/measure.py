@@ -27,7 +27,7 @@ def measure(entry: Entry, folder: Path) -> dict:
 def _facts(entry: Entry, folder: Path) -> dict:
     model, facts = _network(entry, folder) if entry.learns else _tuned(entry)
     facts |= {"learns": card(entry.method).learns, "profile": entry.where.name, "allowed_seconds": entry.seconds}
-    facts |= {"parameters": sum(p.numel() for p in model.parameters()), "device": device_name()}
+    facts |= {"parameters": sum(p.numel() for p in model.own()), "device": device_name()}
     for split in data.splits(entry.where.name, ("test", "real")):
         samples = entry.setting.slices(split, entry.where, entry.acceleration)
         scores = evaluate(model, samples)

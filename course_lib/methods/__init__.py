@@ -12,6 +12,9 @@ from .classic import cs_tv as cs_tv
 from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
 from .restore import residual_unet as residual_unet
+from .restore import gan as gan
+from .restore import dagan as dagan
+from .restore import gancs as gancs
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import aloha as aloha

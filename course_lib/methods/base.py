@@ -21,6 +21,10 @@ class Reconstructor(nn.Module):
 
     card: "Card"
 
+    def __init__(self):
+        super().__init__()
+        self.critic: Any = None  # the module that the model is trained against, if there is one
+
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         """The method."""
         raise NotImplementedError
@@ -28,6 +32,15 @@ class Reconstructor(nn.Module):
     def loss(self, sample: Sample) -> Tensor:
         """What training lowers; supervised mean squared error unless the method has its own."""
         return mse(self(sample.kspace, sample.A), sample.image)
+
+    def critic_loss(self, sample: Sample) -> Tensor | None:
+        """What the critic lowers, in turns with `loss`; None when there is no critic."""
+        return None
+
+    def own(self) -> list[nn.Parameter]:
+        """The parameters that reconstruct: all but the critic's, which only training needs."""
+        critics = set() if self.critic is None else set(self.critic.parameters())
+        return [p for p in self.parameters() if p not in critics]
 
     def __call__(self, y: KSpace, A: LinearOperator) -> Image:
         if not isinstance(A, Sense | RadialSense):
