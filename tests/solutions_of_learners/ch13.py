@@ -67,9 +67,7 @@ RIGHT = {
     "ch13_count": count_by_layers,
     "ch13_real": real_by_columns,
     "ch13_dautomap": Direct,
-    "ch13_distance": lambda W, F: (
-        torch.linalg.lstsq(F.reshape(-1, 1), W.reshape(-1, 1)).solution.flatten()[0].mul(F).sub(W).norm() / W.norm()
-    ),
+    "ch13_distance": angle,
 }
 
 WRONG = {
@@ -87,7 +85,6 @@ WRONG = {
         "the conjugate matrix": lambda m: real_by_columns(m.conj()),
         "the parts do not mix": lambda m: torch.block_diag(m.real, m.imag),
         "wrong shape": lambda m: torch.hstack([m.real, -m.imag]),
-        "wrong dtype": lambda m: real_by_columns(m) + 0j,
     },
     "ch13_dautomap": {
         "it starts at the image": direct(lambda self, y, A: self.refine(self.twice(A.H(y)))),
