@@ -18,7 +18,7 @@ def coil_images(samples: Sequence[Sample]) -> Image:
     return torch.cat([s.maps[:, 0] * s.image for s in samples])
 
 
-def varied(images: Image, count: int, rng: Generator) -> Image:
+def varied(images: Image, count: int, rng: Generator) -> Tensor:
     """`count` of the images, drawn anew: moved by up to an eighth of the field of view, mirrored, turned if square."""
     found = images[torch.randint(len(images), (count,), generator=rng)]
     height, width = images.shape[-2:]
