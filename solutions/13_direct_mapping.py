@@ -53,11 +53,11 @@ from course_lib.train import Run, schedule
 
 START = time.perf_counter()
 where = c.profile()
-seconds, checks = {"ci": (3, 2), "cpu": (35, 6), "gpu": (60, 6)}[where.name]  # of training; validations meanwhile
+seconds, checks = {"ci": (3, 2), "cpu": (30, 4), "gpu": (60, 6)}[where.name]  # of training; validations meanwhile
 N = 32  # pixels along each side
 torch.manual_seed(0)
 print(f"profile {where.name}, torch {torch.__version__}, course_lib {c.__version__}")
-print(f"images of {N} x {N}, each network trains for {seconds} s")
+print(f"images of {N} x {N}, each network trains for {seconds} s or less")
 
 # %% [markdown]
 # > **Notation**
@@ -112,7 +112,9 @@ zero_filled = c.build("zero_filled")
 tuning = [validation[i] for i in range(len(validation))]
 lam = c.tune(lambda v: c.build("cs_tv", lam=v), tuning, [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016])
 tv = c.build("cs_tv", lam=lam)
-baseline = {name: c.evaluate(m, validation).mean("psnr") for name, m in (("zero-filled", zero_filled), ("tuned TV", tv))}
+baseline = {
+    name: c.evaluate(m, validation).mean("psnr") for name, m in (("zero-filled", zero_filled), ("tuned TV", tv))
+}
 print(f"TV, tuned on {len(tuning)} validation slices: lambda = {lam}, validation PSNR {baseline['tuned TV']:.2f} dB")
 figures.images(
     {"zero-filled": zero_filled(sample.kspace, sample.A), "tuned TV": tv(sample.kspace, sample.A)}, truth=sample.image
@@ -373,14 +375,16 @@ for name, samples in {"unseen simulated subjects": test, "real scan": real}.item
 for name in ("AUTOMAP", "dAUTOMAP"):
     print(f"{name}: {parameters(methods[name]):,} parameters")
 unseen = tables["unseen simulated subjects"]
+ahead = unseen["dAUTOMAP"].over(unseen["AUTOMAP"])
+print(f"dAUTOMAP minus AUTOMAP: {ahead.mean:+.2f} dB [{ahead.low:+.2f}, {ahead.high:+.2f}]")
 assert parameters(automap) > 50 * parameters(dautomap)
 if where.name != "ci":  # three seconds of training are few
-    assert unseen["dAUTOMAP"].over(unseen["AUTOMAP"]).mean > 0
+    assert ahead.mean > 0
 
 # %% [markdown]
 # Predict 2: with three seconds of profile `ci` neither network has found the transform, and even the zero-filled image wins. In
 # half a minute (`cpu`) the small network comes further than the large one: what AUTOMAP *could* learn in addition does not help,
-# and what it must learn is a hundred times more. Where the interval of the last column holds 0, these slices cannot tell a method
+# and what it must learn is a hundred times more. With these budgets tuned TV stays ahead of both. Where the interval of the last column holds 0, these slices cannot tell a method
 # from TV. The papers trained for hours, on tens of thousands of images; the count above says why they had to.
 
 # %%
@@ -393,8 +397,8 @@ for word, index in {"worst": order[0], "median": order[len(order) // 2], "best":
     display(figures.images(panels, truth=picked.image))
 
 # %% [markdown]
-# Look at how they fail. Undersampling leaves *folded* edges in the zero-filled image; a network that has not learned the high
-# frequencies leaves a *blur*, and blobs where no tissue is.
+# Look at how they fail. Undersampling leaves *folded* edges in the zero-filled image; a network that has not yet learned the high
+# frequencies leaves a *blur*, and a background that is not dark.
 #
 # ## Has it learned the Fourier transform?
 #
@@ -446,40 +450,53 @@ def waves(model):
 
 
 true = ifft2c(torch.eye(N * N, dtype=torch.complex64).reshape(-1, N, N))
-before = distance(waves(linear), true).item()
-c.fit(linear, c.data.Pairs(images, everything, 8), validation, seconds / 2, lr=3e-2, checks=1, progress=False)
-W = waves(linear)
-print(f"distance to the inverse transform: {before:.3f} before training, {distance(W, true).item():.3f} after")
-assert before > 0.9 and distance(W, true) < before
+fully = c.data.Pairs(images, everything, 8)
+stages = {"before training": waves(linear)}
+for word, time_for_it in {"after a moment": seconds / 8, "at the end": seconds / 2}.items():
+    run = c.fit(linear, fully, validation, time_for_it, lr=3e-2, checks=0, progress=False)
+    print(f"{word}: {run.steps} more steps")
+    stages[word] = waves(linear)
+left = {word: distance(W, true).item() for word, W in stages.items()}
+print("distance to the inverse transform: " + ", ".join(f"{word} {value:.3f}" for word, value in left.items()))
+assert left["before training"] > 0.9 and left["at the end"] < left["before training"]
+assert where.name == "ci" or left["at the end"] < 0.5  # measured: below 0.01
 
 # %%
-ring = (torch.arange(N) - N // 2).abs()
-radius = torch.maximum(ring[:, None], ring).flatten()
-each = ((W - true).flatten(1).norm(dim=1) / true.flatten(1).norm(dim=1)).tolist()
+away = (torch.arange(N) - N // 2).abs()
+radius = torch.maximum(away[:, None], away).flatten()
 energy = fft2c(images).abs().square().mean(0).flatten()
-rings = range(0, N // 2)
-error = [torch.tensor(each)[radius == r].mean().item() for r in rings]
-share = [(energy[radius == r].mean() / energy.max()).sqrt().item() for r in rings]
-display(figures.lines({"error of the wave": error, "signal there": share}, "distance from the centre of k-space",
-                      "relative", x=[float(r) for r in rings]))  # fmt: skip
-assert sum(error[:3]) < sum(error[-3:]) and share[0] > share[-1]
+rings = list(range(N // 2))
+
+
+def each_wave(W):
+    """Relative error of every wave, scale and phase apart."""
+    s = (true.conj() * W).sum() / true.abs().square().sum()
+    return (W - s * true).flatten(1).norm(dim=1) / W.flatten(1).norm(dim=1)
+
+
+shown = {word: [each_wave(W)[radius == r].mean().item() for r in rings] for word, W in stages.items()}
+shown["signal there"] = [(energy[radius == r].mean() / energy.max()).sqrt().item() for r in rings]
+figures.lines(shown, "distance from the centre of k-space", "relative error of the wave", x=[float(r) for r in rings])
 
 # %% [markdown]
-# There is the answer, sample by sample. Near the centre of k-space, where images have their signal, the learned wave is the true
-# one. Far out there is hardly any signal, so hardly any gradient: what the network does there costs it nothing *on these images*.
-# **It learns the transform of its training images, not the transform.** The theory gives all waves for nothing.
+# Near the centre of k-space, where images have their signal, the waves come first: what a network does far out costs it little on
+# these images, so it learns that last. With time enough the linear network finds **all of it**, from pairs alone, to a part of a
+# percent in profile `cpu` (the two seconds of `ci` are only the beginning). A learned transform *can* find $F^{-1}$. Then why is
+# the image of dAUTOMAP, with its tanh and its convolutions, no better than that? Because a third of k-space is not all of it: of
+# lines that were never measured nothing can be learned, and what the network must add in their place is not a transform.
 
 
 # %%
 def wave(offset):
     """The real part of what one sample adds, `offset` columns right of the centre of k-space and half as many rows down."""
     at = (N // 2 + offset // 2) * N + N // 2 + offset
-    s = (true.conj() * W).sum() / true.abs().square().sum()
-    shown = {"inverse Fourier transform": true[at].real, "learned": (W[at] / s).real}
-    far = ((W[at] / s - true[at]).norm() / true[at].norm()).item()
-    limit = 1.5 / N
-    picture = figures.heat(shown, "real part", (-limit, limit), scale=figures.SIGNED)
-    return picture.saying(f"Sample {offset} columns from the centre: relative error {far:.2f}.")
+    panels, said = {"inverse Fourier transform": true[at].real}, []
+    for word, W in list(stages.items())[1:]:
+        s = (true.conj() * W).sum() / true.abs().square().sum()
+        panels[word] = (W[at] * s.conj() / s.abs()).real
+        said.append(f"{word} {each_wave(W)[at].item():.2f}")
+    picture = figures.heat(panels, "real part", (-1.5 / N, 1.5 / N), scale=figures.SIGNED)
+    return picture.saying(f"Sample {offset} columns from the centre, relative error: " + ", ".join(said) + ".")
 
 
 wave(2)
@@ -488,7 +505,7 @@ wave(2)
 wave(12)
 
 # %% [markdown]
-# The slider answers: up to which distance from the centre has the network learned the waves?
+# The slider answers: up to which distance from the centre had the network learned the waves after a moment?
 
 # %%
 slider("columns from the centre", wave, (0, 1, 2, 3, 4, 6, 8, 10, 12, 14))
@@ -518,11 +535,13 @@ scores = {"from nothing": unseen["dAUTOMAP"], "from the inverse transform, half 
 print(table(scores | {"tuned TV": unseen["tuned TV"]}, baseline="tuned TV"))
 gain = c.evaluate(knowing, test).over(unseen["dAUTOMAP"])
 print(f"knowing minus learning: {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}]")
-assert where.name != "ci" or gain.mean > 0
+assert gain.mean > 0
 
 # %% [markdown] tags=["solution"]
-# After a few seconds (`ci`) knowledge is worth several dB. With more training the lead melts, and Muon's large steps even
-# unlearn part of what was given: a network does not *hold on* to what it starts with. Chapters 14 and 15 keep $F$ fixed instead.
+# Knowing the transform is worth more than all the training time: what is left to learn is how to remove aliasing, and a small
+# convolutional network does that quickly. With half a minute (`cpu`) it came out ahead of tuned TV, in half the time in which the
+# same network, starting from nothing, stayed behind it. So why learn the transform? Only where it is *not* known. Chapters 14
+# and 15 keep $F$, and need not learn it.
 
 # %% [markdown]
 # ## Break it
@@ -571,7 +590,7 @@ except ShapeError as error:
 #
 # - The networks compete at 32 x 32 with one coil. At the sizes of a clinic AUTOMAP does not exist.
 # - The claim for direct mapping is *wrong models*: here the model was right, and that favours TV. `python -m course_lib
-#   experiments 33` asks the other question: late gradients, seen and unseen.
+#   experiments 33` asks the other question: late gradients, seen and unseen delays.
 # - PSNR of the magnitude is blind to phase; AUTOMAP's two networks learn phase apart from each other.
 # - Equal *time* favours cheap steps. With an hour and 50,000 images the order may change.
 #
@@ -600,7 +619,7 @@ quiz.choice(
 
 # %%
 quiz.choice(
-    "3. Where in k-space is the learned transform worst?",
+    "3. Where in k-space is a transform learned last?",
     right={"far from the centre": "Images have little energy there, so errors cost little in training."},
     wrong={
         "at the centre": "Most of the energy is there: it is learned first.",
@@ -611,7 +630,9 @@ quiz.choice(
 # %%
 quiz.choice(
     "4. At test time you acquire all lines instead of a third. What does AUTOMAP do with them?",
-    right={"it treats them as the numbers they never were: its weights know one mask": "It was trained with zeros there."},
+    right={
+        "it treats them as the numbers they never were: its weights know one mask": "It was trained with zeros there."
+    },
     wrong={
         "it gives the exact image": "The inverse transform would. The network has learned another map.",
         "it ignores lines that were not in its mask": "Their weights are what training left there: not zero.",
@@ -639,7 +660,7 @@ quiz.number(
 # - You **counted**: 2 and 1 are the exponents of AUTOMAP and dAUTOMAP, exactly, and convolutions hide the second at small sizes.
 # - You **wrote** complex matrices as real ones, and set a layer to the inverse Fourier transform.
 # - You **wrote** dAUTOMAP, and **trained** AUTOMAP with its paper's optimiser.
-# - You **measured** that a network learns the transform where its images have signal, and nowhere else.
+# - You **measured** that a linear network finds the inverse transform from pairs alone, the centre of k-space first.
 # - You **compared** with tuned TV on unseen people and a real scan.
 # - You **broke** both with *more* data, since they cannot be told what was acquired.
 #
