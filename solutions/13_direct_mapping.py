@@ -384,7 +384,8 @@ if where.name != "ci":  # three seconds of training are few
 # %% [markdown]
 # Predict 2: with three seconds of profile `ci` neither network has found the transform, and even the zero-filled image wins. In
 # half a minute (`cpu`) the small network comes further than the large one: what AUTOMAP *could* learn in addition does not help,
-# and what it must learn is a hundred times more. With these budgets tuned TV stays ahead of both. Where the interval of the last column holds 0, these slices cannot tell a method
+# and what it must learn is a hundred times more. Whether it reaches tuned TV depends on how many
+# steps your machine manages: read the last column. Where the interval of the last column holds 0, these slices cannot tell a method
 # from TV. The papers trained for hours, on tens of thousands of images; the count above says why they had to.
 
 # %%
@@ -539,8 +540,8 @@ assert gain.mean > 0
 
 # %% [markdown] tags=["solution"]
 # Knowing the transform is worth more than all the training time: what is left to learn is how to remove aliasing, and a small
-# convolutional network does that quickly. With half a minute (`cpu`) it came out ahead of tuned TV, in half the time in which the
-# same network, starting from nothing, stayed behind it. So why learn the transform? Only where it is *not* known. Chapters 14
+# convolutional network does that quickly. Measured with profile `cpu`, it came out ahead of tuned TV, in half the
+# time of the same network that started from nothing. So why learn the transform? Only where it is *not* known. Chapters 14
 # and 15 keep $F$, and need not learn it.
 
 # %% [markdown]
