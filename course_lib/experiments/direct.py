@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import data, metrics
-from ..blocks import inverse_fourier
+from ..blocks import OnComplex, inverse_fourier
 from ..data.pairs import coil_images, varied
 from ..data.sample import Sample, shifted, undersample, unshifted
 from ..evaluate import evaluate
 from ..methods.base import Reconstructor, card
+from ..methods.direct.automap import AUTOMAP
+from ..methods.direct.dautomap import DAUTOMAP
 from ..muon import Muon
 from ..ops import fft2c
 from ..profiles import Profile
@@ -40,8 +42,7 @@ def growth(where: Profile) -> Verdict:
 def learned(name: str, n: int) -> int:
     """Parameters of the transform that is learned: the connected layers of one part, or both separable transforms."""
     with torch.device("meta"):
-        model = card(name).build(size=(n, n))
-    part = model.parts[0].h if name == "automap" else model.transforms
+        part = AUTOMAP(size=(n, n)).real.h if name == "automap" else DAUTOMAP(size=(n, n)).transforms
     return sum(p.numel() for p in part.parameters())
 
 
@@ -110,12 +111,13 @@ def remaining(images: Image, full: Tensor, seconds: float, seed: int) -> float:
     """Relative distance to the inverse transform of dAUTOMAP without tanh and convolutions, trained on `images`."""
     torch.manual_seed(seed)
     size = (images.shape[-2], images.shape[-1])
-    model = card("dautomap").build(size=size, act=nn.Identity)
-    model.refine = nn.Identity()
+    model = DAUTOMAP(size=size, act=nn.Identity)
+    model.refine = OnComplex(nn.Identity())
     trained(model, forever(data.Pairs(images, full, 8, seed=seed)), seconds)
     unit = torch.eye(size[0] * size[1], dtype=torch.complex64)
+    first, second = model.transforms
     with torch.no_grad():
-        one, i = (model.transforms[1](model.transforms[0](u.reshape(-1, *size))).flatten(1) for u in (unit, 1j * unit))
+        one, i = (second(first(u.reshape(-1, *size))).flatten(1) for u in (unit, 1j * unit))
     return distance(one, i, torch.kron(inverse_fourier(size[0]), inverse_fourier(size[1])).mT)
 
 
