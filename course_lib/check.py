@@ -26,10 +26,14 @@ class Result:
         return f"{'✓' if self.holds else '✗'} {self.sentence}" + (f": {self.why}" if self.why else "")
 
 
-def small(name: str, seed: int = 0) -> Reconstructor:
-    """The method at its smallest, with weights that do something (last layers that start at zero are stirred)."""
+def small(name: str, seed: int = 0, size: tuple[int, int] | None = None) -> Reconstructor:
+    """The method at its smallest, with weights that do something (last layers that start at zero are stirred).
+
+    size: of the images it will meet, which matters only to a method that is built for one size.
+    """
     torch.manual_seed(seed)
-    model = card(name).build(**card(name).small)
+    settings = card(name).small
+    model = card(name).build(**settings | ({"size": size} if size and "size" in settings else {}))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1 and not parameter.any():
@@ -119,7 +123,7 @@ def states_its_problem_as_an_equation(name: str) -> None:
 
 def _reconstruct(name: str, sample: Sample) -> torch.Tensor:
     with torch.no_grad():
-        x = small(name)(sample.kspace, sample.A)
+        x = small(name, size=(sample.image.shape[-2], sample.image.shape[-1]))(sample.kspace, sample.A)
     assert x.shape == sample.image.shape, f"expected {tuple(sample.image.shape)}, found {tuple(x.shape)}"
     assert x.dtype == sample.image.dtype, f"expected {sample.image.dtype}, found {x.dtype}"
     assert x.isfinite().all(), "not finite"

@@ -33,5 +33,15 @@ def agree(who: str, **arrays: Tensor) -> None:
                 raise ShapeError(f"{who}: {axis} is {m} in {first} but {n} in {name}. {_shapes(arrays)}")
 
 
+def sized(who: str, x: Tensor, size: tuple[int, int]) -> Tensor:
+    """`x` itself, or `ShapeError`: a network with a weight for each pixel takes images of one size only."""
+    found = tuple(x.shape[-2:])
+    if found != tuple(size):
+        raise ShapeError(
+            f"{who}: image", f"{size}, the size it was built for", f"{found}", f"build it with size={found}"
+        )
+    return x
+
+
 def _shapes(arrays: dict[str, Tensor]) -> str:
     return "; ".join(f"{k} ({' '.join(axis_names(v.ndim))}) = {tuple(v.shape)}" for k, v in arrays.items())

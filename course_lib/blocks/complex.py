@@ -16,6 +16,11 @@ def as_complex(x: Tensor) -> Image:
     return torch.complex(*(x if x.dtype == torch.float64 else x.float()).unbind(dim=1))
 
 
+def real_matrix(m: Tensor) -> Tensor:
+    """The complex matrix (rows, columns) as a real one, (2 rows, 2 columns), on real parts before imaginary ones."""
+    return torch.cat([torch.cat([m.real, -m.imag], 1), torch.cat([m.imag, m.real], 1)])
+
+
 class OnComplex(nn.Module):
     """A real network that maps 2 channels to 2 channels, used on complex images."""
 

@@ -8,6 +8,7 @@ from .dataset import Slices
 from .embedded import prepare, root
 from .fastmri import crop, write, write_submission, write_test
 from .header import Header
+from .pairs import Pairs, coil_images
 from .sample import Sample, scale, stack, strip, undersample
 from .subset import subset
 from .volume import Volume, check_file, read
@@ -37,6 +38,7 @@ def splits(profile: str | None = None, wanted: Sequence[str] = ("train", "val", 
 
 
 __all__ = [
-    "Header", "Sample", "Slices", "Volume", "check_file", "crop", "prepare", "read", "root", "scale", "slices",
-    "splits", "stack", "strip", "subset", "undersample", "whole", "write", "write_submission", "write_test",
+    "Header", "Pairs", "Sample", "Slices", "Volume", "check_file", "coil_images", "crop", "prepare", "read", "root",
+    "scale", "slices", "splits", "stack", "strip", "subset", "undersample", "whole", "write", "write_submission",
+    "write_test",
 ]  # fmt: skip

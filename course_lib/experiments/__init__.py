@@ -15,6 +15,7 @@ from . import activations as activations
 from . import restoration as restoration
 from . import structures as structures
 from . import adversarial as adversarial
+from . import direct as direct
 # isort: on
 
 

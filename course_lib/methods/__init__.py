@@ -19,6 +19,8 @@ from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import aloha as aloha
 from .kspace import loraks as loraks
+from .direct import automap as automap
+from .direct import dautomap as dautomap
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 # isort: on
