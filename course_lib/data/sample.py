@@ -57,7 +57,12 @@ class Sample:
 
 
 def stack(samples: list[Sample]) -> Sample:
-    """Join samples along the batch axis (the `collate_fn` of a DataLoader). Raises ShapeError if sizes differ."""
+    """Join samples along the batch axis (the `collate_fn` of a DataLoader). Raises ShapeError if sizes differ.
+
+    One sample is returned as it is, so that it may be of a kind that cannot be joined.
+    """
+    if len(samples) == 1:
+        return samples[0]
     if len({s.kspace.shape[1:] for s in samples}) > 1:
         sizes = ", ".join(sorted({str(tuple(s.kspace.shape[1:])) for s in samples}))
         remedy = "batches of 1, or give Slices one `size` and `coils` for all files"

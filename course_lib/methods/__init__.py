@@ -11,6 +11,8 @@ from .classic import cs_wavelet as cs_wavelet
 from .classic import cs_tv as cs_tv
 from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
+from .restore import unet_3d as unet_3d
+from .restore import phase_contrast as phase_contrast
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import aloha as aloha

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from torch import Tensor, nn
 
 from ..data.sample import Sample
-from ..errors import CourseError
+from ..errors import CourseError, ShapeError
 from ..losses import mse
 from ..ops.linear import LinearOperator
 from ..ops.radial import RadialSense
@@ -49,6 +49,7 @@ class Card:
     small: dict[str, Any] = field(default_factory=dict)  # overrides for a CPU
     differs: tuple[str, ...] = ()  # known departures from the paper
     sampling: Draw | None = None  # (width, seed) -> a mask that it needs, to be tried with; None: any mask will do
+    extra: tuple[int, ...] = ()  # lengths of the extra axes (encodings, time) that it needs, to be tried with
 
     def build(self, **settings: Any) -> Reconstructor:
         """The method with the paper's settings, or with those given."""
@@ -71,6 +72,15 @@ def combine(k: KSpace, A: LinearOperator) -> Image:
     return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
+def timed(x: Image, axes: int, encodings: int | None = None) -> Image:
+    """`x` as what methods of films need it to be: with that many extra axes, the first of length `encodings`."""
+    extra = tuple(x.shape[1:-2])
+    if len(extra) != axes or encodings not in (None, extra[0]):
+        wanted = "(batch, time, height, width)" if axes == 1 else f"(batch, {encodings}, time, height, width)"
+        raise ShapeError("a method of films", wanted, f"{tuple(x.shape)}", "course_lib.data.cine makes such samples")
+    return x
+
+
 def method(
     name: str,
     *,
@@ -80,11 +90,12 @@ def method(
     small: dict[str, Any] | None = None,
     differs: tuple[str, ...] = (),
     sampling: Draw | None = None,
+    extra: tuple[int, ...] = (),
 ) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: put a Reconstructor and its card on the table of METHODS."""
 
     def register(cls: type[Method]) -> type[Method]:
-        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs, sampling)
+        cls.card = METHODS[name] = Card(name, cls, ref, section, learns, small or {}, differs, sampling, extra)
         return cls
 
     return register

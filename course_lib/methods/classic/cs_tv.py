@@ -24,12 +24,14 @@ from ..base import Reconstructor, method
     differs=("FISTA instead of non-linear conjugate gradients: it needs no smoothing of the modulus",),
 )
 class CompressedSensingTV(Reconstructor):
-    def __init__(self, lam: float = 0.002, iterations: int = 80, inner: int = 5):
+    """D: any differences of squared norm 8 at most; `TimeDifference()` is total variation along time, as in GRASP."""
+
+    def __init__(self, lam: float = 0.002, iterations: int = 80, inner: int = 5, D: LinearOperator | None = None):
         super().__init__()
-        self.lam, self.iterations, self.inner = lam, iterations, inner
+        self.lam, self.iterations, self.inner, self.D = lam, iterations, inner, D or FiniteDifference()
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
-        D = FiniteDifference()
+        D = self.D
         x = z = AHy = A.H(y)
         p, t, s = 0 * D(x), 1.0, safe_step(A, x)
         for _ in range(self.iterations):
