@@ -49,6 +49,12 @@ class UNet(nn.Module):
         self.merge = nn.ModuleList(_double(kind, 2 * w, w) for w in reversed(widths[:-1]))
         self.last = kind.last(width, outside)
 
+    def silent(self) -> "UNet":
+        """The last layer set to zero, so that a residual network starts as the identity; returns itself."""
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
         size, skips = x.shape[-self.dims :], []
         x = self._pad(x)

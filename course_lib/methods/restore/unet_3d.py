@@ -33,7 +33,7 @@ from ..base import Reconstructor, method, timed
 class UNet3D(Reconstructor):
     def __init__(self, width: int = 32, depth: int = 3):
         super().__init__()
-        self.f = UNet(width=width, depth=depth, inside=1, outside=1, dims=3)
+        self.f = UNet(width=width, depth=depth, inside=1, outside=1, dims=3).silent()
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
         m = timed(A.H(y), 1).abs().unsqueeze(1)
