@@ -44,7 +44,9 @@ def ejection_fraction(volumes: Float[Tensor, "*batch time"]) -> Float[Tensor, "*
     return (largest - smallest) / largest
 
 
-def velocity(pair: Complex[Tensor, "batch 2 *time height width"], venc: float) -> Float[Tensor, "batch *time height width"]:
+def velocity(
+    pair: Complex[Tensor, "batch 2 *time height width"], venc: float
+) -> Float[Tensor, "batch *time height width"]:
     """venc / pi angle(x1 conj(x0)) of a reference x0 and a velocity-encoded image x1; in the unit of `venc`.
 
     Velocities beyond venc wrap around: they cannot be told from slower ones.
@@ -71,14 +73,15 @@ def velocity_error(pair: Tensor, truth: Tensor, vessels: Tensor, venc: float) ->
 
 @dataclass(frozen=True)
 class Agreement:
-    """Bland & Altman, Lancet 1986: bias = mean of measured - true with its interval; 95 % of differences in low..high."""
+    """Bland & Altman, Lancet 1986: bias = mean of measured - true; 95 % of the differences lie in low ... high."""
 
     bias: Interval
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"bias {self.bias.mean:+.2f} [{self.bias.low:+.2f}, {self.bias.high:+.2f}], limits {self.low:+.2f} to {self.high:+.2f}"
+        b = self.bias
+        return f"bias {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], limits {self.low:+.2f} to {self.high:+.2f}"
 
 
 def bland_altman(measured: Float[Tensor, " n"], truth: Float[Tensor, " n"]) -> Agreement:

@@ -86,8 +86,12 @@ hearts = {
 scans = {split: [cine.spokes(h.film, SPOKES, 100 + i) for i, h in enumerate(few)] for split, few in hearts.items()}
 real = [cine.spokes(cine.real_film(i, SIZE, FRAMES), SPOKES, 300 + i) for i in range(3)]
 sample, heart = scans["test"][0], hearts["test"][0]
-print(f"{FILMS} hearts to train on, {TEST} to test, one real heart scanned {len(real)} times with other noise and spokes")
-print(f"{SPOKES} spokes a frame; full sampling needs {round(torch.pi / 2 * SIZE)}: R = {torch.pi / 2 * SIZE / SPOKES:.1f}")
+print(
+    f"{FILMS} hearts to train on, {TEST} to test, one real heart scanned {len(real)} times with other noise and spokes"
+)
+print(
+    f"{SPOKES} spokes a frame; full sampling needs {round(torch.pi / 2 * SIZE)}: R = {torch.pi / 2 * SIZE / SPOKES:.1f}"
+)
 print("volume of the ventricle (mL):", ", ".join(f"{v:.0f}" for v in heart.volume.tolist()))
 
 # %% [markdown]
@@ -178,7 +182,7 @@ MyUNet3D = use(MyUNet3D, check.ch08_unet_3d)
 # %%
 torch.manual_seed(0)
 one, probe = scans["train"][0], MyUNet3D(width=8, depth=2)
-optimiser, losses = torch.optim.Adam(probe.parameters(), lr=1e-2), []
+optimiser, losses = torch.optim.Adam(probe.parameters(), lr=3e-2), []
 for _ in range(40 if where.name == "ci" else 60):
     optimiser.zero_grad()
     loss = probe.loss(one)
@@ -340,7 +344,9 @@ tests = {R: [cine.lines(v.film, R, 500 + i, coils=1) for i, v in enumerate(vesse
 v, s = vessels["test"][0], tests[3][0]
 inside = v.part.sum(0) > 0.99
 error = (velocity(s.image[:, 0], s.image[:, 1], v.venc)[0] - v.velocity)[:, inside].abs().max()
-print(f"{len(v.radius)} vessels of radius {', '.join(f'{r:.1f}' for r in v.radius.tolist())} cm, venc {v.venc:.0f} cm/s")
+print(
+    f"{len(v.radius)} vessels of radius {', '.join(f'{r:.1f}' for r in v.radius.tolist())} cm, venc {v.venc:.0f} cm/s"
+)
 print(f"largest error of the velocity on true images, inside the vessels: {error:.2f} cm/s")
 assert error < 1
 
@@ -423,7 +429,9 @@ for name, net in nets.items():
             torch.nn.init.normal_(p, std=0.1)
     with torch.no_grad():
         change = (net(turn * s.kspace, s.A) - turn * net(s.kspace, s.A)).norm() / net(s.kspace, s.A).norm()
-    print(f"{name:14}{sum(p.numel() for p in net.parameters()):8,} parameters; turned input, turned output up to {change:.1e}")
+    print(
+        f"{name:14}{sum(p.numel() for p in net.parameters()):8,} parameters; turned input, turned output up to {change:.1e}"
+    )
     assert (change < 1e-3) == (name == "complex")
 assert isinstance(nets["complex"].f.down[0][2], ModReLU)
 
@@ -513,7 +521,9 @@ def at(R):
         for name in ("zero-filled", "two channels", "complex"):
             seen[name] = clinical.velocity(pairs[name](s.kspace, s.A), v.venc)[:, frame] * body
     said = ", ".join(f"{n} {errors[n, R][0]:.1f}" for n in list(seen)[1:])
-    return figures.heat(seen, "velocity (cm/s)", (-150, 150), scale=figures.SIGNED).saying(f"R = {R}, error: {said} cm/s.")
+    return figures.heat(seen, "velocity (cm/s)", (-150, 150), scale=figures.SIGNED).saying(
+        f"R = {R}, error: {said} cm/s."
+    )
 
 
 at(5)
@@ -645,9 +655,12 @@ quiz.number(
     100 * clinical.ejection_fraction(heart.volume).item(),
     "(largest - smallest) / largest of heart.volume.",
     near={
-        100 * (largest - heart.volume.amin().item()) / heart.volume.amin().item(): "Over the largest volume, not the smallest.",
+        100
+        * (largest - heart.volume.amin().item())
+        / heart.volume.amin().item(): "Over the largest volume, not the smallest.",
         largest - heart.volume.amin().item(): "That is the stroke volume, in mL.",
-        100 * clinical.ejection_fraction(heart.area).item(): "That is the change of the area: the heart also gets shorter.",
+        100
+        * clinical.ejection_fraction(heart.area).item(): "That is the change of the area: the heart also gets shorter.",
     },
 )
 

@@ -114,7 +114,7 @@ class Cardioid(nn.Module):
 
 
 def complex_valued(dims: int, act: type[nn.Module] = ModReLU) -> Layers:
-    """Complex layers for `UNet`; with ModReLU the whole network turns with a global phase, f(c z) = c f(z) for |c| = 1."""
+    """Complex layers for `UNet`; with ModReLU the network turns with a global phase, f(c z) = c f(z) for |c| = 1."""
     if dims != 2:
         raise CourseError("complex layers", "2 axes: height and width", f"{dims}", "frames on the batch axis")
     return Layers(

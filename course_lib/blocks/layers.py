@@ -14,8 +14,11 @@ from torch.nn.functional import avg_pool2d, avg_pool3d
 
 @dataclass(frozen=True)
 class Layers:
-    """Every field makes a layer. conv: (inside, outside), 3 pixels wide, no bias; up: (inside, outside), twice as large;
-    norm, act: (width); last: (inside, outside), one pixel wide. pool: halves each axis."""
+    """Every field but the last makes a layer.
+
+    conv: (inside, outside), 3 pixels wide, no bias; up: (inside, outside), twice as large; norm, act: (width);
+    last: (inside, outside), one pixel wide. pool halves each axis.
+    """
 
     conv: Callable[[int, int], nn.Module]
     up: Callable[[int, int], nn.Module]

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..ops.compensation import ramp
 from ..ops.radial import Radial, RadialSense

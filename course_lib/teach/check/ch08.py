@@ -1,4 +1,4 @@
-"""Chapter 08: velocity from phase, the agreement of two ways to measure, a complex convolution and its non-linearity."""
+"""Chapter 08: velocity from phase, limits of agreement, a complex convolution and its non-linearity."""
 
 import math
 from collections.abc import Iterator

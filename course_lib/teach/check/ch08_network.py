@@ -84,9 +84,6 @@ ch08_unet_3d = Exercise(
         ),
         "frame by frame: all frames pass the network together, time is its first axis": _wrong(_frame_by_frame),
         "height and width exchanged: the axes are batch, channel, time, height, width": _wrong(_backwards),
-        "the input is scaled: pass m as it is, the network knows its scale": _wrong(
-            lambda self, y, A: (m := A.H(y).abs()) + _net(self, m / m.amax()) + 0j
-        ),
         "no gradient at all: is there a no_grad?": _wrong(_no_gradient),
     },
 )
