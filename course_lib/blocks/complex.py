@@ -34,5 +34,5 @@ class OnComplexChannels(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Image) -> Image:
+    def forward(self, x: Tensor) -> Tensor:
         return as_complex(self.net(as_real(x).flatten(1, 2)).unflatten(1, (2, -1)))

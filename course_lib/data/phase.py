@@ -14,7 +14,7 @@ from ..shapes import Image, KSpace
 FEWEST = 4  # lines in the centre below which no phase can be seen
 
 
-def smooth_phase(y: KSpace, A: Sense) -> Image:
+def smooth_phase(y: KSpace, A: Sense) -> Tensor:
     """Unit numbers (batch, *ones, height, width): the phase of the low-resolution image of undersampled data `y`.
 
     It comes from the gap-free centre of k-space, so nothing but measured data is used; 1 where there is no such centre.
@@ -27,7 +27,7 @@ def smooth_phase(y: KSpace, A: Sense) -> Image:
     return torch.polar(torch.ones_like(low.real), low.angle())
 
 
-def shared(x: Image) -> Image:
+def shared(x: Image) -> Tensor:
     """The mean over the extra axes, each kept with length 1."""
     axes = tuple(range(1, x.ndim - 2))
     return x.mean(axes, keepdim=True) if axes else x
