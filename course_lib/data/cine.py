@@ -42,7 +42,8 @@ class RadialFilm(Sample):
         return RadialSense(self.radial, self.maps)
 
     def to(self, device: torch.device | str) -> "RadialFilm":
-        return RadialFilm(*(part.to(device) for part in self._parts()), self.radial.to(device))
+        kspace, mask, maps, image = (part.to(device) for part in self._parts())
+        return RadialFilm(kspace, mask, maps, image, self.radial.to(device))
 
 
 def lines(

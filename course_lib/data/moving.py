@@ -67,16 +67,8 @@ def heart(seed: int, size: int = 48, frames: int = 8, contraction: float | None 
     centre, turn = uniform(g, -1.2, 1.2, 2) + torch.tensor([0.0, 1.0]), uniform(g, -0.4, 0.4)
     radii = uniform(g, 1.7, 2.5) * torch.stack([torch.ones(()), uniform(g, 0.85, 1.1)])
     outer = radii + uniform(g, 0.6, 0.9)
-    chest, right = uniform(g, 0.84, 0.95, 2) * CHEST / 2, torch.tensor([0.0, -1.0]) * (outer[1] + 0.9)
-    body = within(n, CHEST, torch.zeros(2), chest)
-    static = uniform(g, 0.5, 0.8) * body
-    for side in (-1.0, 1.0):  # lungs; then a liver below
-        place = torch.tensor([-0.5, side * 0.42]) * chest + uniform(g, -0.3, 0.3, 2)
-        static = paint(static, within(n, CHEST, place, chest * torch.tensor([0.62, 0.4])), uniform(g, 0.05, 0.2))
-    static = paint(static, within(n, CHEST, torch.tensor([0.62, -0.3]) * chest, chest * 0.33), uniform(g, 0.35, 0.7))
-    for _ in range(4):  # vessels
-        spot = within(n, CHEST, uniform(g, -0.6, 0.6, 2) * chest, uniform(g, 0.25, 0.6, 2))
-        static = paint(static, spot, uniform(g, 0.5, 1.0))
+    right = torch.tensor([0.0, -1.0]) * (outer[1] + 0.9)
+    body, static = chest(n, g)
     blood, muscle = uniform(g, 0.85, 1.0), uniform(g, 0.25, 0.4)
     film = []
     for s in shortened.tolist():
@@ -97,12 +89,7 @@ def vessels(seed: int, size: int = 48, frames: int = 8, count: int = 3, peak: fl
     """`count` vessels, some of them against the others. peak: the largest velocity, as a part of venc."""
     g = torch.Generator().manual_seed(seed)
     n, pixel = FINE * size, NECK / size
-    body = within(n, NECK, torch.zeros(2), uniform(g, 0.8, 0.94, 2) * NECK / 2)
-    tissue = uniform(g, 0.4, 0.8) * body
-    for _ in range(6):
-        spot = within(n, NECK, uniform(g, -4.0, 4.0, 2), uniform(g, 0.4, 1.6, 2), uniform(g, 0.0, 3.0))
-        tissue = paint(tissue, spot, uniform(g, 0.15, 0.9))
-    tissue = tissue * body * textured(n, g)
+    tissue = neck(n, g)
     angle = 2 * math.pi * torch.arange(count) / count + uniform(g, 0.0, 2 * math.pi)
     centres = torch.stack([angle.sin(), angle.cos()], 1) * uniform(g, 2.0, 2.8) + uniform(g, -0.3, 0.3, count, 2)
     radius = uniform(g, 0.6, 1.2, count)
@@ -128,6 +115,31 @@ def vessels(seed: int, size: int = 48, frames: int = 8, count: int = 3, peak: fl
         venc=VENC,
         pixel=pixel,
     )
+
+
+def chest(n: int, g: Generator) -> tuple[Tensor, Tensor]:
+    """1 inside the body, and everything in it but the heart: lungs, a liver, vessels; each (n, n)."""
+    radii = uniform(g, 0.84, 0.95, 2) * CHEST / 2
+    body = within(n, CHEST, torch.zeros(2), radii)
+    static = uniform(g, 0.5, 0.8) * body
+    for side in (-1.0, 1.0):
+        place = torch.tensor([-0.5, side * 0.42]) * radii + uniform(g, -0.3, 0.3, 2)
+        static = paint(static, within(n, CHEST, place, radii * torch.tensor([0.62, 0.4])), uniform(g, 0.05, 0.2))
+    static = paint(static, within(n, CHEST, torch.tensor([0.62, -0.3]) * radii, radii * 0.33), uniform(g, 0.35, 0.7))
+    for _ in range(4):
+        spot = within(n, CHEST, uniform(g, -0.6, 0.6, 2) * radii, uniform(g, 0.25, 0.6, 2))
+        static = paint(static, spot, uniform(g, 0.5, 1.0))
+    return body, static
+
+
+def neck(n: int, g: Generator) -> Tensor:
+    """Still tissue around vessels, (n, n)."""
+    body = within(n, NECK, torch.zeros(2), uniform(g, 0.8, 0.94, 2) * NECK / 2)
+    tissue = uniform(g, 0.4, 0.8) * body
+    for _ in range(6):
+        spot = within(n, NECK, uniform(g, -4.0, 4.0, 2), uniform(g, 0.4, 1.6, 2), uniform(g, 0.0, 3.0))
+        tissue = paint(tissue, spot, uniform(g, 0.15, 0.9))
+    return tissue * body * textured(n, g)
 
 
 def squeeze(time: Tensor) -> Tensor:

@@ -10,11 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ... import losses
-from ...blocks import complex_net, two_channel
-from ...clinical import velocity
+from ... import blocks, clinical, losses
 from ...data.sample import Sample
-from ...ops.linear import LinearOperator
+from ...ops import LinearOperator
 from ...shapes import Image, KSpace
 from ..base import Reconstructor, method, timed
 
@@ -34,7 +32,7 @@ from ..base import Reconstructor, method, timed
 class PhaseContrast(Reconstructor):
     """net: (width, depth) -> a network from two complex images to two, `two_channel` or `complex_net`."""
 
-    def __init__(self, width: int = 32, depth: int = 4, net: Callable[[int, int], nn.Module] = two_channel):
+    def __init__(self, width: int = 32, depth: int = 4, net: Callable[[int, int], nn.Module] = blocks.two_channel):
         super().__init__()
         self.f = net(width, depth)
 
@@ -63,7 +61,7 @@ def claim_one_image_helps_the_other_and_frames_stay_alone(model, sample):
 
 def claim_the_loss_keeps_the_phase_and_so_the_velocity(model, sample):
     fast = sample.image * torch.tensor([1, 1j])[:, None, None, None]  # half of venc faster everywhere
-    speeds = velocity(fast, 150.0) - velocity(sample.image, 150.0)
+    speeds = clinical.velocity(fast, 150.0) - clinical.velocity(sample.image, 150.0)
     assert ((speeds % 300) - 75)[sample.image[:, 0].abs() > 0.1].abs().max() < 1e-2
     other = Sample(sample.kspace, sample.mask, sample.maps, fast)
     assert model.loss(other) > 1.05 * model.loss(sample)
@@ -71,10 +69,12 @@ def claim_the_loss_keeps_the_phase_and_so_the_velocity(model, sample):
 
 def claim_a_complex_network_turns_with_the_phase_and_two_channels_do_not(model, sample):
     y, A, turn = sample.kspace, sample.A, 0.6 + 0.8j
-    differ = [(m(turn * y, A) - turn * m(y, A)).abs().max() for m in (model, PhaseContrast(7, 2, complex_net))]
+    differ = [(m(turn * y, A) - turn * m(y, A)).abs().max() for m in (model, PhaseContrast(7, 2, blocks.complex_net))]
     assert differ[1] < 1e-4 < 1e-2 < differ[0]
 
 
 def claim_at_equal_width_over_root_two_both_have_as_many_parameters(model, sample):
-    size = [sum(p.numel() for p in f(w, 2).parameters()) for f, w in ((two_channel, 10), (complex_net, 7))]
+    size = [
+        sum(p.numel() for p in f(w, 2).parameters()) for f, w in ((blocks.two_channel, 10), (blocks.complex_net, 7))
+    ]
     assert abs(size[1] / size[0] - 1) < 0.02

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from ...blocks import UNet
 from ...data.sample import Sample
-from ...ops.linear import LinearOperator
-from ...ops.radial import Radial, RadialSense
+from ...ops import LinearOperator, Radial, RadialSense
 from ...sampling import golden_angle
 from ...shapes import Image, KSpace
 from ..base import Reconstructor, method, timed
