@@ -488,7 +488,7 @@ for R in RATES:
     print(f"R = {R}: two channels - complex {gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] cm/s; "
           f"TV - two channels {over.mean:+.2f} [{over.low:+.2f}, {over.high:+.2f}]")  # fmt: skip
 for R in RATES:
-    assert errors["magnitudes only", R].mean() > 3 * errors["zero-filled", R].mean()
+    assert errors["magnitudes only", R].mean() > 2 * errors["zero-filled", R].mean()
     assert (errors["perfect magnitudes", R] - errors["zero-filled", R]).abs().max() < 1e-2
 assert errors["zero-filled", 5].mean() > errors["zero-filled", 2].mean()
 assert errors["tuned TV", 5].mean() < errors["zero-filled", 5].mean()
@@ -557,7 +557,6 @@ for name, moved in rows.items():
             x = m + unet_3d.f(m[:, None])[:, 0]
         psnr.append(c.metrics.psnr(x, s.image.abs()[:, moved]).item())
     print(f"{name:22}{sum(psnr) / len(psnr):6.2f} dB")
-still = psnr
 
 # %% [markdown] tags=["solution"]
 # Shuffling costs little: most of the body stands still, and its streaks change from frame to frame in any order. Repeating *one* frame

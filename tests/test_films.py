@@ -158,7 +158,7 @@ def test_a_radial_film_trains_and_cannot_be_stacked():
 
 def test_methods_of_films_say_what_they_need():
     s = phantom_sample(16, 16)
-    with pytest.raises(ShapeError, match="batch, time, height, width"):
+    with pytest.raises(ShapeError, match="batch, channel, time, height, width"):
         build("unet_3d", width=2, depth=1)(s.kspace, s.A)
     with pytest.raises(ShapeError, match="batch, 2, time"):
         build("phase_contrast", width=2, depth=1)(s.kspace, s.A)

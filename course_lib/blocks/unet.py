@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from ..errors import ShapeError
 from .layers import Layers, real
 
 
@@ -56,6 +57,9 @@ class UNet(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != self.dims + 2:
+            wanted = f"{self.dims + 2} axes: batch, channel, {'time, ' if self.dims == 3 else ''}height, width"
+            raise ShapeError("UNet", wanted, f"{tuple(x.shape)}", "a film has one axis more than an image")
         size, skips = x.shape[-self.dims :], []
         x = self._pad(x)
         for scale in self.down:

@@ -72,12 +72,14 @@ def combine(k: KSpace, A: LinearOperator) -> Image:
     return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
-def timed(x: Image, axes: int, encodings: int | None = None) -> Image:
-    """`x` as what methods of films need it to be: with that many extra axes, the first of length `encodings`."""
-    extra = tuple(x.shape[1:-2])
-    if len(extra) != axes or encodings not in (None, extra[0]):
-        wanted = "(batch, time, height, width)" if axes == 1 else f"(batch, {encodings}, time, height, width)"
-        raise ShapeError("a method of films", wanted, f"{tuple(x.shape)}", "course_lib.data.cine makes such samples")
+def encoded(x: Image) -> Image:
+    """`x` as what methods of flow need it to be, or an error: reference and velocity-encoded image, and time."""
+    if x.ndim != 5 or x.shape[1] != 2:
+        wanted, remedy = (
+            "(batch, 2, time, height, width)",
+            "course_lib.data.cine.lines of a film of data.moving.vessels",
+        )
+        raise ShapeError("a method of flow", wanted, f"{tuple(x.shape)}", remedy)
     return x
 
 

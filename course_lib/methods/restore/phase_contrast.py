@@ -14,7 +14,7 @@ from ... import blocks, clinical, losses
 from ...data.sample import Sample
 from ...ops import LinearOperator
 from ...shapes import Image, KSpace
-from ..base import Reconstructor, method, timed
+from ..base import Reconstructor, encoded, method
 
 
 @method(
@@ -37,7 +37,7 @@ class PhaseContrast(Reconstructor):
         self.f = net(width, depth)
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
-        x = timed(A.H(y), 2, encodings=2)
+        x = encoded(A.H(y))
         frames = x.movedim(1, 2).flatten(0, 1)  # (batch * time, 2, height, width): each frame on its own
         frames = frames - self.f(frames)
         return frames.unflatten(0, x[:, 0].shape[:2]).movedim(2, 1)

@@ -13,7 +13,7 @@ from ...data.sample import Sample
 from ...ops import LinearOperator, Radial, RadialSense
 from ...sampling import golden_angle
 from ...shapes import Image, KSpace
-from ..base import Reconstructor, method, timed
+from ..base import Reconstructor, method
 
 
 @method(
@@ -35,7 +35,7 @@ class UNet3D(Reconstructor):
         self.f = UNet(width=width, depth=depth, inside=1, outside=1, dims=3).silent()
 
     def forward(self, y: KSpace, A: LinearOperator) -> Image:
-        m = timed(A.H(y), 1).abs().unsqueeze(1)
+        m = A.H(y).abs().unsqueeze(1)
         x = m + self.f(m)
         return x.squeeze(1) + 0j
 
