@@ -43,7 +43,7 @@ def small(name: str, seed: int = 0, size: tuple[int, int] | None = None) -> Reco
 
 def phantom(name: str, height: int = 32, width: int = 32, coils: int = 4, seed: int = 0) -> Sample:
     """A phantom sampled as the method needs it."""
-    return phantom_sample(height, width, coils, seed=seed, mask=card(name).sampling)
+    return phantom_sample(height, width, coils, seed=seed, mask=card(name).sampling, extra=card(name).extra)
 
 
 def claims(name: str) -> dict[str, Callable]:

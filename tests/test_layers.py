@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {  # a new module or folder needs a floor here; "methods" alone is methods/__init__.py, the table of contents
     1: "errors shapes threads",
     2: "metrics sampling ops scores checkpoint profiles",
-    3: "losses solve muon",
+    3: "losses solve muon clinical",
     4: "blocks data",
     5: "methods.base",
     6: "train evaluate weights methods.classic methods.restore methods.kspace methods.direct methods.cross "

@@ -1,9 +1,12 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
 from .cnn import cnn
-from .complex import OnComplex, as_complex, as_real, real_matrix
+from .complex import OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
+from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
+from .complex_unet import complex_net, two_channel
 from .critic import Critic
 from .encoder import Encoder
+from .layers import Layers, real
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
@@ -11,4 +14,8 @@ from .strided import StridedUNet
 from .transform import Transform, inverse_fourier
 from .unet import UNet
 
-__all__ = ["ConvGRU", "Critic", "Encoder", "FullyConnected", "OnComplex", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "inverse_fourier", "real_matrix", "refinement", "resnet"]
+__all__ = [
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Layers", "ModReLU",
+    "OnComplex", "OnComplexChannels", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
+    "complex_net", "complex_valued", "inverse_fourier", "real", "real_matrix", "refinement", "resnet", "two_channel",
+]  # fmt: skip

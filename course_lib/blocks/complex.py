@@ -30,3 +30,14 @@ class OnComplex(nn.Module):
 
     def forward(self, x: Image) -> Image:
         return as_complex(self.net(as_real(x)))
+
+
+class OnComplexChannels(nn.Module):
+    """A real network that maps 2 n channels to 2 m, used on n complex images: all real parts first, then all others."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return as_complex(self.net(as_real(x).flatten(1, 2)).unflatten(1, (2, -1)))

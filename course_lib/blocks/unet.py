@@ -3,52 +3,76 @@
 Two 3x3 convolutions a scale, each followed by instance normalisation and a leaky ReLU; average pooling down,
 transposed convolution up, skip connections by concatenation, a 1x1 convolution at the end.
 Width 32 and depth 4 with one channel has the 7,756,097 parameters of `fastmri.models.Unet`.
+With dims=3 every kernel and every pooling gets a third axis (Cicek et al., MICCAI 2016): time, or slice.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
+
+from ..errors import ShapeError
+from .layers import Layers, real
 
 
-def _normalised(layer: nn.Module, outside: int) -> list[nn.Module]:
-    return [layer, nn.InstanceNorm2d(outside), nn.LeakyReLU(0.2, inplace=True)]
+def _double(kind: Layers, inside: int, outside: int) -> nn.Sequential:
+    first, second = kind.conv(inside, outside), kind.conv(outside, outside)
+    layers = ([layer, kind.norm(outside), kind.act(outside)] for layer in (first, second))
+    return nn.Sequential(*(part for three in layers for part in three))
 
 
-def _double(inside: int, outside: int) -> nn.Sequential:
-    first = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
-    second = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
-    return nn.Sequential(*_normalised(first, outside), *_normalised(second, outside))
-
-
-def _up(inside: int, outside: int) -> nn.Sequential:
-    return nn.Sequential(*_normalised(nn.ConvTranspose2d(inside, outside, 2, stride=2, bias=False), outside))
+def _up(kind: Layers, inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(kind.up(inside, outside), kind.norm(outside), kind.act(outside))
 
 
 class UNet(nn.Module):
-    """Real (batch, inside, height, width) -> (batch, outside, height, width), any height and width."""
+    """(batch, inside, *size) -> (batch, outside, *size), any size; `size` has `dims` axes: (time,) height, width.
 
-    def __init__(self, width: int = 32, depth: int = 4, inside: int = 2, outside: int = 2):
+    layers: the kind of layers that it is made of, for so many axes: `real`, or `complex_valued` for complex images.
+    """
+
+    def __init__(
+        self,
+        width: int = 32,
+        depth: int = 4,
+        inside: int = 2,
+        outside: int = 2,
+        dims: int = 2,
+        layers: Callable[[int], Layers] = real,
+    ):
         super().__init__()
-        widths = [width * 2**i for i in range(depth + 1)]
-        self.down = nn.ModuleList(_double(a, b) for a, b in zip([inside, *widths[:-2]], widths[:-1]))
-        self.bottom = _double(widths[-2], widths[-1])
-        self.up = nn.ModuleList(_up(2 * w, w) for w in reversed(widths[:-1]))
-        self.merge = nn.ModuleList(_double(2 * w, w) for w in reversed(widths[:-1]))
-        self.last = nn.Conv2d(width, outside, 1)
+        kind, widths = layers(dims), [width * 2**i for i in range(depth + 1)]
+        self.dims, self.pool = dims, kind.pool
+        self.down = nn.ModuleList(_double(kind, a, b) for a, b in zip([inside, *widths[:-2]], widths[:-1]))
+        self.bottom = _double(kind, widths[-2], widths[-1])
+        self.up = nn.ModuleList(_up(kind, 2 * w, w) for w in reversed(widths[:-1]))
+        self.merge = nn.ModuleList(_double(kind, 2 * w, w) for w in reversed(widths[:-1]))
+        self.last = kind.last(width, outside)
+
+    def silent(self) -> "UNet":
+        """The last layer set to zero, so that a residual network starts as the identity; returns itself."""
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
-        size, skips = x.shape[-2:], []
+        if x.ndim != self.dims + 2:
+            wanted = f"{self.dims + 2} axes: batch, channel, {'time, ' if self.dims == 3 else ''}height, width"
+            raise ShapeError("UNet", wanted, f"{tuple(x.shape)}", "a film has one axis more than an image")
+        size, skips = x.shape[-self.dims :], []
         x = self._pad(x)
         for scale in self.down:
             x = scale(x)
             skips.append(x)
-            x = avg_pool2d(x, 2)
+            x = self.pool(x)
         x = self.bottom(x)
         for up, merge in zip(self.up, self.merge):
             x = merge(torch.cat([up(x), skips.pop()], dim=1))
-        return self.last(x)[..., : size[0], : size[1]]
+        return self.last(x)[(..., *(slice(n) for n in size))]
 
     def _pad(self, x: Tensor) -> Tensor:
+        """Zeros after the end of each axis, so that it can be halved `depth` times."""
         multiple = 2 ** len(self.down)
-        height, width = x.shape[-2:]
-        return pad(x, (0, -width % multiple, 0, -height % multiple))
+        spare = [(0, -n % multiple) for n in reversed(x.shape[-self.dims :])]
+        return pad(x, [n for pair in spare for n in pair])

@@ -1,5 +1,7 @@
 """Phantoms: images made of ellipses, with smooth phase and smooth coil maps, whose truth is known exactly."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -50,11 +52,28 @@ def phantom_sample(
     noise: float = 0.0,
     seed: int = 0,
     mask: Draw | None = None,
+    extra: tuple[int, ...] = (),
 ) -> Sample:
-    """An undersampled ellipse phantom, the smallest thing every method can be tried on; random lines without `mask`."""
+    """An undersampled ellipse phantom, the smallest thing every method can be tried on; random lines without `mask`.
+
+    extra: lengths of axes between batch and height (encodings, time); images along them differ, and so do their lines.
+    """
+    draw = mask or (lambda width, seed: random(width, acceleration, 0.16, seed))
     image, maps = ellipses(height, width, seed), coil_maps(coils, height, width)
+    lines = draw(width, seed)
+    if extra:
+        image = several(height, width, extra, seed)
+        lines = torch.cat([draw(width, seed + i) for i in range(math.prod(extra))]).reshape(1, 1, *extra, 1, width)
+        maps = maps.reshape(1, coils, *(1 for _ in extra), height, width)
     kspace = (Fourier() @ Coils(maps))(image)
     kspace = kspace + noise * torch.randn(
         kspace.shape, dtype=kspace.dtype, generator=torch.Generator().manual_seed(seed)
     )
-    return undersample(kspace, maps, mask(width, seed) if mask else random(width, acceleration, 0.16, seed), image)
+    return undersample(kspace, maps, lines, image)
+
+
+def several(height: int, width: int, extra: tuple[int, ...], seed: int = 0) -> Image:
+    """One head (1, *extra, height, width) whose inside and phase change from index to index, between two phantoms."""
+    first, second = (ellipses(height, width, 2 * seed + i) for i in range(2))
+    share = (torch.arange(math.prod(extra)) / math.prod(extra)).reshape(*extra, 1, 1)
+    return ((1 - share) * first[0] + share * second[0])[None]

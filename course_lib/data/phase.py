@@ -14,16 +14,23 @@ from ..shapes import Image, KSpace
 FEWEST = 4  # lines in the centre below which no phase can be seen
 
 
-def smooth_phase(y: KSpace, A: Sense) -> Image:
-    """Unit numbers (batch, *extra, height, width): the phase of the low-resolution image of undersampled data `y`.
+def smooth_phase(y: KSpace, A: Sense) -> Tensor:
+    """Unit numbers (batch, *ones, height, width): the phase of the low-resolution image of undersampled data `y`.
 
     It comes from the gap-free centre of k-space, so nothing but measured data is used; 1 where there is no such centre.
+    One phase serves all frames and velocity encodings: what differs between them is signal, and stays.
     """
     start, stop = acs(A.mask)
     if stop - start < FEWEST:
-        return torch.ones_like(A.H(y))
-    low = A.H(y * _window(y, start, stop))
+        return torch.ones_like(shared(A.H(y)))
+    low = shared(A.H(y * _window(y, start, stop)))
     return torch.polar(torch.ones_like(low.real), low.angle())
+
+
+def shared(x: Image) -> Tensor:
+    """The mean over the extra axes, each kept with length 1."""
+    axes = tuple(range(1, x.ndim - 2))
+    return x.mean(axes, keepdim=True) if axes else x
 
 
 def _window(y: Tensor, start: int, stop: int) -> Tensor:

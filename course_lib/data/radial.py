@@ -135,7 +135,7 @@ def smooth_phase(data: Data, radial: Radial, maps: Maps) -> Image:
     return torch.polar(torch.ones_like(low.real), low.angle())
 
 
-def window(radial: Radial) -> Float[Tensor, "spokes samples"]:
+def window(radial: Radial) -> Float[Tensor, "*frames spokes samples"]:
     """Hann window over the disc in which the spokes are at most one grid step apart: radius spokes / pi."""
     radius = min(radial.trajectory.shape[-3] / pi / max(radial.shape), 0.5)
     part = (radial.trajectory.norm(dim=-1) / radius).clamp(max=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import ShapeError
 from ..ops.linear import LinearOperator
 from ..ops.sense import Sense
-from ..shapes import Image, KSpace, Maps
+from ..shapes import Image, KSpace
 from .phase import smooth_phase
 
 
@@ -57,7 +57,12 @@ class Sample:
 
 
 def stack(samples: list[Sample]) -> Sample:
-    """Join samples along the batch axis (the `collate_fn` of a DataLoader). Raises ShapeError if sizes differ."""
+    """Join samples along the batch axis (the `collate_fn` of a DataLoader). Raises ShapeError if sizes differ.
+
+    One sample is returned as it is, so that it may be of a kind that cannot be joined.
+    """
+    if len(samples) == 1:
+        return samples[0]
     if len({s.kspace.shape[1:] for s in samples}) > 1:
         sizes = ", ".join(sorted({str(tuple(s.kspace.shape[1:])) for s in samples}))
         remedy = "batches of 1, or give Slices one `size` and `coils` for all files"
@@ -65,7 +70,7 @@ def stack(samples: list[Sample]) -> Sample:
     return Sample(*(torch.cat(_batched(parts, samples)) for parts in zip(*(s._parts() for s in samples))))
 
 
-def undersample(kspace: KSpace, maps: Maps, mask: Tensor, image: Image) -> Sample:
+def undersample(kspace: KSpace, maps: Tensor, mask: Tensor, image: Image) -> Sample:
     """Take away the samples that `mask` says were not acquired and normalise; `image` is divided by the same number.
 
     The maps take over the smooth phase of the object (`phase.smooth_phase`), so that the image is almost real.

@@ -16,6 +16,7 @@ from . import restoration as restoration
 from . import structures as structures
 from . import adversarial as adversarial
 from . import direct as direct
+from . import films as films
 # isort: on
 
 

@@ -15,6 +15,8 @@ from .restore import residual_unet as residual_unet
 from .restore import gan as gan
 from .restore import dagan as dagan
 from .restore import gancs as gancs
+from .restore import unet_3d as unet_3d
+from .restore import phase_contrast as phase_contrast
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import aloha as aloha

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from torch import Tensor, nn
 
 from ..data.sample import Sample
-from ..errors import CourseError
+from ..errors import CourseError, ShapeError
 from ..losses import mse
 from ..ops.linear import LinearOperator
 from ..ops.radial import RadialSense
@@ -67,6 +67,7 @@ class Card:
     sampling: Draw | None = None  # (width, seed) -> a mask that it needs, to be tried with; None: any mask will do
     knob: Knob | None = None  # what is tuned before it is compared with others
     mixes_rows: bool = False  # it cannot be trained on strips of the image
+    extra: tuple[int, ...] = ()  # lengths of the extra axes (encodings, time) that it needs, to be tried with
 
     def build(self, **settings: Any) -> Reconstructor:
         """The method with the paper's settings, or with those given."""
@@ -89,6 +90,17 @@ def combine(k: KSpace, A: LinearOperator) -> Image:
     return (Fourier() @ Coils(cartesian(A).maps)).H(k)
 
 
+def encoded(x: Image) -> Image:
+    """`x` as what methods of flow need it to be, or an error: reference and velocity-encoded image, and time."""
+    if x.ndim != 5 or x.shape[1] != 2:
+        wanted, remedy = (
+            "(batch, 2, time, height, width)",
+            "course_lib.data.cine.lines of a film of data.moving.vessels",
+        )
+        raise ShapeError("a method of flow", wanted, f"{tuple(x.shape)}", remedy)
+    return x
+
+
 def method(
     name: str,
     *,
@@ -100,12 +112,13 @@ def method(
     sampling: Draw | None = None,
     knob: Knob | None = None,
     mixes_rows: bool = False,
+    extra: tuple[int, ...] = (),
 ) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: put a Reconstructor and its card on the table of METHODS."""
 
     def register(cls: type[Method]) -> type[Method]:
         cls.card = METHODS[name] = Card(
-            name, cls, ref, section, learns, small or {}, differs, sampling, knob, mixes_rows
+            name, cls, ref, section, learns, small or {}, differs, sampling, knob, mixes_rows, extra
         )
         return cls
 

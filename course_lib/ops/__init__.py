@@ -5,7 +5,7 @@ from .hankel import Hankel
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
 from .radial import Radial, RadialSense
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
-from .sparse import FiniteDifference, Wavelet
+from .sparse import FiniteDifference, TimeDifference, Wavelet
 
 __all__ = [
     "Adjoint",
@@ -23,6 +23,7 @@ __all__ = [
     "Sense",
     "Stack",
     "Sum",
+    "TimeDifference",
     "Wavelet",
     "density",
     "fft2c",

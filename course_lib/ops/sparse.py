@@ -38,6 +38,20 @@ class FiniteDifference(LinearOperator):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class TimeDifference(LinearOperator):
+    """Film (batch, *extra, time, height, width) -> differences to the next frame (batch, 1, *extra, time, ...).
+
+    The last frame goes on with the first: a heartbeat is a circle. The squared norm of the operator is at most 4.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.roll(-1, -3) - x).unsqueeze(1)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return (y.roll(1, -3) - y)[:, 0]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Wavelet(LinearOperator):
     """Orthonormal periodic db4 wavelets over the last two axes, any size; the adjoint is the inverse.
 
