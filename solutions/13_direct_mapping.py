@@ -27,7 +27,7 @@
 # 2. **write** a complex transform as a real layer, and set it to the inverse Fourier transform (exercise 2),
 # 3. **write** dAUTOMAP's forward pass (exercise 3), and train AUTOMAP as its paper did,
 # 4. **measure** how far a learned transform is from the true one, and see where (exercise 4, the slider, quiz 3),
-# 5. **compare** both with tuned TV, with intervals,
+# 5. **compare** both with tuned TV, with intervals (project),
 # 6. **break** them, and **say** what it costs to forget the physics (exercise 5, quiz 4).
 #
 # **You need** chapter 02 (the forward model) and chapter 06 (training; complex images as two channels).
