@@ -9,7 +9,7 @@ import torch
 from course_lib import leaderboard
 from course_lib.errors import CourseError
 from course_lib.leaderboard import board, fingerprint, measure
-from course_lib.leaderboard.settings import settings
+from course_lib.leaderboard.settings import regular, settings
 from course_lib.methods import METHODS, card
 from course_lib.profiles import profile
 from course_lib.teach.board import board as draw
@@ -184,11 +184,16 @@ def test_the_figure_names_every_method():
     rows = [row("cs_tv", [20.0], [30.0]), row("unet", [22.0], [20.0], learns="database")]
     ((lines),) = leaderboard.tasks(rows, []).values()
     picture = draw(lines, "R = 4")
-    assert "unet 22.0 dB, real 20.0 dB" in picture.alt and picture.png()[:4] == b"\x89PNG"
+    assert "unet 22.0 dB, real 20.0 dB" in picture.alt
+    for one in rows:
+        del one["real"]
+    ((simulated),) = leaderboard.tasks(rows, []).values()
+    assert "real" not in draw(simulated, "R = 4").alt and "tau" not in leaderboard.markdown(rows, [])
+    assert picture.png()[:4] == b"\x89PNG"
 
 
 def test_the_settings_sample_what_they_say():
     for R in (4, 8):
-        lines = settings()["regular"].mask(R)(128, 0)[0, 0, 0]
+        lines = regular(R)(128, 0)[0, 0, 0]
         assert lines[64 - 13 : 64 + 13].all()
         assert len(set(lines[:50].nonzero().flatten().diff().tolist())) == 1  # outside the centre one distance

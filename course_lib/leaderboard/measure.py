@@ -1,10 +1,12 @@
 """One row: train or tune the method, then measure it on the unseen subject and on the real scan."""
 
+import math
 from pathlib import Path
 
 import torch
 
 from .. import data, weights
+from ..data.cine import RadialFilm
 from ..errors import CourseError
 from ..evaluate import evaluate, tuned
 from ..methods.base import Reconstructor, card
@@ -28,10 +30,12 @@ def _facts(entry: Entry, folder: Path) -> dict:
     model, facts = _network(entry, folder) if entry.learns else _tuned(entry)
     facts |= {"learns": card(entry.method).learns, "profile": entry.where.name, "allowed_seconds": entry.seconds}
     facts |= {"parameters": sum(p.numel() for p in model.own()), "device": device_name()}
-    for split in data.splits(entry.where.name, ("test", "real")):
-        samples = entry.setting.slices(split, entry.where, entry.acceleration)
+    for split in ("test", "real"):
+        samples = entry.setting.samples(split, entry.where, entry.acceleration)
+        if not len(samples):
+            continue
         scores = evaluate(model, samples)
-        facts["effective"] = effective_acceleration(samples[0].mask)
+        facts.setdefault("effective", sum(map(effective, samples)) / len(samples))
         facts[split] = {metric: values.tolist() for metric, values in scores.values.items()}
         facts[split]["seconds"] = scores.seconds
     return facts
@@ -52,7 +56,7 @@ def _train(entry: Entry, file: Path) -> None:
     method, where = card(entry.method), entry.where
     model = method.build(**entry.built).to("cuda" if torch.cuda.is_available() else "cpu")
     strip = None if method.mixes_rows else where.strip
-    training = entry.setting.slices("train", where, *ACCELERATIONS, training=True, strip=strip)
+    training = entry.setting.samples("train", where, *ACCELERATIONS, training=True, strip=strip)
     unfinished = file.with_name(f"{file.stem}_{entry.training}.run")
     run = fit(model, training, _some("val", entry), entry.seconds, seed=entry.seed, save_to=unfinished, progress=False)
     facts = {"fingerprint": entry.training, "profile": where.name, "seed": entry.seed, "device": device_name()}
@@ -69,8 +73,15 @@ def _tuned(entry: Entry) -> tuple[Reconstructor, dict]:
 
 def _some(split: str, entry: Entry) -> list[data.Sample]:
     """TUNING slices of a split, evenly chosen."""
-    samples = entry.setting.slices(split, entry.where, entry.acceleration)
+    samples = entry.setting.samples(split, entry.where, entry.acceleration)
     return [samples[i] for i in torch.linspace(0, len(samples) - 1, min(TUNING, len(samples))).long().tolist()]
+
+
+def effective(sample: data.Sample) -> float:
+    """How many times fewer samples than Nyquist asks for: lines of a grid, or spokes."""
+    if isinstance(sample, RadialFilm):
+        return math.pi / 2 * sample.image.shape[-1] / sample.kspace.shape[-2]
+    return effective_acceleration(sample.mask)
 
 
 def device_name() -> str:

@@ -34,6 +34,11 @@ class Line:
         return self.values(split, metric).mean().item()
 
     @property
+    def real(self) -> bool:
+        """Whether there is real data in the task."""
+        return "real" in self.rows[0]
+
+    @property
     def spread(self) -> float | None:
         """Standard deviation of the mean PSNR over seeds; None of one seed."""
         means = torch.tensor([row["test"]["psnr"] for row in self.rows]).mean(1)
@@ -71,7 +76,7 @@ def markdown(rows: Sequence[dict], entries: Sequence[Entry]) -> str:
         task, one = settings()[setting], lines[0].rows[0]
         parts.append(f"## R = {R}: {task.words}\n\nEffective acceleration {one['effective']:.2f}.")
         parts.append(_table(lines))
-        if "real" in one and len(lines) > 1:
+        if lines[0].real and len(lines) > 1:
             parts.append(f"Kendall's tau between the two ranks: {kendall(lines):+.2f}.")
     reasons = [
         f"- {r['method']}, {r['setting']}, R = {r['acceleration']}: {r['reason']}" for r in rows if "reason" in r
@@ -99,7 +104,7 @@ def _head(rows: Sequence[dict]) -> str:
 
 
 def _table(lines: Sequence[Line]) -> str:
-    real = sorted(lines, key=lambda line: -line.mean("real")) if "real" in lines[0].rows[0] else []
+    real = sorted(lines, key=lambda line: -line.mean("real")) if lines[0].real else []
     text = ["| " + " | ".join(TITLES) + " |", "|" + "---|" * len(TITLES)]
     reference = next((line for line in lines if line.method == REFERENCE), None)
     for rank, line in enumerate(lines, 1):

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .. import data
+from ..data.sample import Sample
 from ..methods.base import METHODS, Card
 from ..profiles import Profile
 from ..sampling import Draw, protocol, uniform
 from ..sampling.lines import Seed
+from .sources import Source, hearts, static, vessels
 
 ACCELERATIONS = (4, 8)
 EVERYWHERE = ("zero_filled", "sense_cg", "cs_tv")  # what methods are measured against
@@ -17,28 +18,29 @@ SMALL = (32, 32)  # of methods that are built for one size, whose weights grow w
 
 @dataclass(frozen=True)
 class Setting:
-    """`mask(R)` draws the samples, `mask(4, 8)` those of either; `methods` compete on them."""
+    """`methods` compete on the samples of `source`; `size`: of the images, where it is not the data set's."""
 
     name: str
     words: str
-    mask: Callable[..., Draw]
+    source: Source
     methods: tuple[str, ...]
-    size: tuple[int, int] | None = None  # so much of the centre of k-space, in place of all
+    size: tuple[int, int] | None = None
 
-    def slices(
+    def samples(
         self, split: str, where: Profile, *accelerations: int, training: bool = False, strip: int | None = None
-    ) -> Sequence[data.Sample]:
-        """The slices of a split."""
-        draw = self.mask(*accelerations)
-        return data.slices(split, draw, where.name, training=training, size=self.size, strip=strip)
+    ) -> Sequence[Sample]:
+        """The samples of a split at one or several accelerations; none if the task has no such split."""
+        return self.source(split, where, accelerations, training, strip)
 
 
 def settings() -> dict[str, Setting]:
     """The tasks by name; a card says in which its method competes. What methods are measured against is in each."""
     tasks = (
-        Setting("random", "random lines and fastMRI's share of central ones", protocol, _those(_any_scan)),
-        Setting("regular", "every R-th line and a fifth of the width around the centre", regular, _those(_needs_lines)),
-        Setting("small", "random lines at 32 x 32", protocol, _those(_needs_a_size), SMALL),
+        Setting("random", "random lines and fastMRI's share of central ones", static(protocol), _those(_any_slice)),
+        Setting("regular", "every R-th line, a fifth of the width around the centre", static(regular), _those(_lines)),
+        Setting("small", "random lines at 32 x 32", static(protocol, SMALL), _those(_one_size), SMALL),
+        Setting("heart", "films of a beating heart along spokes", hearts, _those(_film)),
+        Setting("flow", "films of flow in two encodings, random lines in each frame", vessels, _those(_encodings)),
     )
     return {task.name: task for task in tasks}
 
@@ -52,16 +54,24 @@ def _those(compete: Callable[[Card], bool]) -> tuple[str, ...]:
     return tuple(name for name, card in METHODS.items() if name in EVERYWHERE or compete(card))
 
 
-def _needs_lines(card: Card) -> bool:
+def _lines(card: Card) -> bool:
     return card.sampling is not None
 
 
-def _needs_a_size(card: Card) -> bool:
+def _one_size(card: Card) -> bool:
     return "size" in card.small
 
 
-def _any_scan(card: Card) -> bool:
-    return not _needs_lines(card) and not _needs_a_size(card)
+def _film(card: Card) -> bool:
+    return len(card.extra) == 1
+
+
+def _encodings(card: Card) -> bool:
+    return len(card.extra) == 2
+
+
+def _any_slice(card: Card) -> bool:
+    return not (_lines(card) or _one_size(card) or card.extra)
 
 
 def _number(seed: Seed) -> int:

@@ -20,7 +20,9 @@ def board(lines: Sequence[Line], title: str) -> Picture:
     learned = [line for line in lines if line.rows[0]["parameters"]]
     _scatter(axes[0], lines, lines, lambda line: line.rows[0]["test"]["seconds"], "seconds a slice")
     _scatter(axes[1], lines, learned, lambda line: line.rows[0]["parameters"], "parameters")
-    _scatter(axes[2], lines, lines, lambda line: line.mean("real"), "PSNR (dB), real scan")
+    _scatter(
+        axes[2], lines, [line for line in lines if line.real], lambda line: line.mean("real"), "PSNR (dB), real scan"
+    )
     axes[0].set_xscale("log")
     if learned:
         axes[1].set_xscale("log")
@@ -29,10 +31,12 @@ def board(lines: Sequence[Line], title: str) -> Picture:
     names = "\n".join(f"{rank:2} {line.method}" for rank, line in enumerate(lines, 1))
     axes[2].text(1.06, 1.0, names, transform=axes[2].transAxes, fontsize=SIZE["text"], va="top", family="monospace")
     axes[0].legend(fontsize=SIZE["text"], title="learns from", title_fontsize=SIZE["text"], loc="lower right")
-    picture.alt = f"{title}: " + "; ".join(
-        f"{line.method} {line.mean('test'):.1f} dB, real {line.mean('real'):.1f} dB" for line in lines
-    )
+    picture.alt = f"{title}: " + "; ".join(map(_words, lines))
     return picture
+
+
+def _words(line: Line) -> str:
+    return f"{line.method} {line.mean('test'):.1f} dB" + (f", real {line.mean('real'):.1f} dB" if line.real else "")
 
 
 def _scatter(
