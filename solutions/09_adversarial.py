@@ -360,7 +360,7 @@ with torch.no_grad():
         name: networks[name](sample.kspace, sample.A) for name in ("pixels", "pixels + critic", "critic alone, worst")
     }
 size = sample.image.shape[-1]
-figures.images(panels, truth=sample.image, zoom=(size // 4, size // 3, size // 4, size // 4))
+figures.images(panels, truth=sample.image, zoom=(size // 4, size // 3, size // 4, size // 4), error_limit=1.0)
 
 # %% [markdown]
 # Predict 1: the critic alone never settles. What pleased it ten rounds ago it has since learned to see through, so the generator
