@@ -62,8 +62,10 @@ def play(model: Reconstructor, train: Sequence[Sample], few: Sequence[Sample], s
     for step in range(1, steps + 1):
         sample = train[step * 7 % len(train)]
         for player, loss_of in zip(reversed(players), (model.critic_loss, model.loss)):
+            loss = loss_of(sample)
+            assert loss is not None  # there is a critic
             player.zero_grad()
-            loss_of(sample).backward()
+            loss.backward()
             player.step()
         if step * checks // steps > len(found):
             found.append(float(scans.psnr(model, few).nan_to_num(nan=0.0).mean()))

@@ -81,7 +81,8 @@ def _round(
         for player, loss in ((adam_G, pleased), (adam_D, judged)):
             player.zero_grad()
             loss.backward(inputs=[p for group in player.param_groups for p in group["params"]])
-        adam_G.step(), adam_D.step()
+        adam_G.step()
+        adam_D.step()
         return
     if fault != "no critic":
         _turn(adam_D, _judge(D, truth, G(x)), clear=fault != "kept")
