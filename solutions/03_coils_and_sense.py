@@ -122,7 +122,9 @@ rss = ifft2c(kspace).abs().square().sum(1).sqrt()
 bright = rss.flatten().kthvalue(int(0.99 * rss.numel())).values  # image values: 1 is as bright as the brightest percent
 kspace, rss, covariance = kspace / bright, rss / bright, scanner().covariance[None] / bright**2
 print(f"k-space {tuple(kspace.shape)}, flip angle {degrees[-1]} degrees")
-figures.kspace({"k-space, all 13 coils": kspace, "k-space of coil 1": kspace[:, :1]})
+figures.kspace({"k-space, all 13 coils": kspace, "k-space of coil 1": kspace[:, :1]}).saying(
+    "Bright in the centre, ever darker outwards."
+)
 
 # %% [markdown]
 # ## 1. What one coil sees
@@ -140,7 +142,9 @@ def grey(image):
     return 0.0, 3 * image[head(image) > 0].median().item()
 
 
-figures.images({f"coil {i}": coil_images[:, i - 1] for i in (1, 2, 3, 5)} | {"RSS of all 13": rss}, window=grey(rss))
+figures.images(
+    {f"coil {i}": coil_images[:, i - 1] for i in (1, 2, 3, 5)} | {"RSS of all 13": rss}, window=grey(rss)
+).saying("Each hears other parts of the head more strongly; RSS shows all of it.")
 
 # %% [markdown]
 # The image of coil $c$ is the true image times that coil's map: $x_c = S_c\,x$. We only ever see the product. ESPIRiT
@@ -278,7 +282,9 @@ floor = (rss[air].mean() / matched.abs()[air].mean()).item()
 inside_ratio = (rss / matched.abs())[inside].median().item()
 print(f"RSS / matched: {floor:.1f} in a corner of air, {inside_ratio:.3f} in the head (medians)")
 assert floor > 2 and 1 <= inside_ratio < 1.1
-figures.images({"RSS": rss, "matched": matched}, window=(0, 0.15))
+figures.images({"RSS": rss, "matched": matched}, window=(0, 0.15)).saying(
+    "The air around the head is grey in RSS and darker in the matched combination."
+)
 
 # %% [markdown]
 # RSS lifts the black of the image to grey. Every weak signal sinks in that floor: air, cortical bone, dark vessels.
@@ -312,7 +318,9 @@ figures.images(
 # %%
 zero_filled = {f"zero-filled, R = {R}": R * (maps.conj() * images).sum(1) for R, images in aliased.items()}
 window = grey(rss)
-figures.images(zero_filled, truth, window=window, error_limit=0.5)
+figures.images(zero_filled, truth, window=window, error_limit=0.5).saying(
+    "At R = 2 the second head is pale; at R = 4 four heads overlap."
+)
 
 # %% [markdown]
 # It helps, because a pixel and its alias are heard by different coils. At $R = 2$ the second head is pale. At $R = 4$
@@ -462,7 +470,9 @@ print(f"flip angle {degrees[0]} degrees chooses {best} iterations; here they giv
 print(f"this truth would choose {history[6].index(min(history[6])) + 1}, for {min(history[6]):.3f}")
 assert best < 60 and history[6][best - 1] < 1.1 * min(history[6])
 stopped = {f"{n} iterations": cg(A6.N, A6.H(kspace * A6.mask), iterations=n) for n in (4, best, 60)}
-figures.images(stopped, truth, window=window, error_limit=0.3)
+figures.images(stopped, truth, window=window, error_limit=0.3).saying(
+    "Stopped early: ghosts; stopped late: noise in the middle of the head."
+)
 
 # %% [markdown]
 # Too early: ghosts are left. Too late: noise. In between: some of both. That is the bargain of every method in this
@@ -704,7 +714,9 @@ for coils in (13, 8, 4):
     compressed[f"{coils} coils"], cost[coils] = x, c.metrics.nrmse(x, reference).item()
     print(f"{coils:2d} coils: {100 * energy[coils]:.1f} % of the energy, NRMSE {cost[coils]:.3f}")
 assert cost[8] < 1.3 * cost[13] < cost[4] and energy[4] > 0.5
-figures.images(compressed, reference, truth_title="RSS, all samples", **in_noise)
+figures.images(compressed, reference, truth_title="RSS, all samples", **in_noise).saying(
+    "Eight coils look like thirteen; with four, bands of error remain."
+)
 
 # %% [markdown] tags=["solution"]
 # **Analysis.** The singular value decomposition of the samples gives the same matrix: its left singular vectors are
@@ -824,7 +836,9 @@ for R in (3, 8):
     A = Sense(uniform(cfg.size, R), maps)
     broken[f"R = {R}"] = cg(A.N, A.H(kspace * A.mask), iterations=15)
 assert c.metrics.nrmse(broken["R = 8"], truth) > 3 * c.metrics.nrmse(broken["R = 3"], truth)
-figures.images(broken, truth, window=window, error_limit=0.3)
+figures.images(broken, truth, window=window, error_limit=0.3).saying(
+    "R = 3 is clean; R = 8 is lost in noise and ghosts."
+)
 
 # %% [markdown]
 # **Wrong maps.** Two channels swapped in a list, and maps that are off by a few pixels. $R = 3$ would be easy.
@@ -860,7 +874,9 @@ for part in (64, 16):
     error = [c.metrics.nrmse(x, now).item() for x in moved.values()]
     print(f"moved by 1/{part} of the width: NRMSE {error[0]:.3f} with maps from before, {error[1]:.3f} from after")
 assert error[0] > 3 * error[1]
-figures.images(moved, now, window=window, error_limit=0.3, truth_title="the moved head")
+figures.images(moved, now, window=window, error_limit=0.3, truth_title="the moved head").saying(
+    "With maps from before the motion the edge that moved out is lost, and its echo lies inside the head."
+)
 
 # %% [markdown]
 # A small motion does little. With a larger one, part of the head lies where no map was measured. The model says

@@ -220,7 +220,9 @@ kept = {"10 % of the pixels": keep(truth, 0.1), "10 % of the wavelets": W.H(keep
 kept["2 % of the wavelets"] = W.H(keep(W(truth), 0.02))
 error = [c.metrics.nrmse(x, truth).item() for x in kept.values()]
 assert error[1] < 0.5 * error[0]
-figures.images(kept, truth)
+figures.images(kept, truth).saying(
+    "A tenth of the pixels: bright spots. A tenth of the wavelets: nearly the truth. A fiftieth: blurred."
+)
 
 # %% [markdown]
 # So an image of $N$ pixels is described by far fewer than $N$ numbers. If we knew *which*, we would only need as many
@@ -466,7 +468,9 @@ quality = {name: c.metrics.psnr(x, truth).item() for name, x in best.items()}
 print("PSNR (dB):", ", ".join(f"{name} {value:.2f}" for name, value in quality.items()))
 lines_gain, points_gain = (quality[name] - quality["regular"] for name in ("random", "Poisson disc"))
 assert points_gain > 1 and abs(lines_gain) < points_gain / 3
-figures.images(best, truth)
+figures.images(best, truth).saying(
+    "Copies stay with regular lines, a smear with random ones; with scattered points the head is clean."
+)
 
 # %% [markdown]
 # The copies stay: a copy of a head is as sparse as a head. And random *lines* gain little over regular ones (with 128 x 128
@@ -595,7 +599,9 @@ shown["TV"] = cs("cs_tv", strong)(sample.kspace, sample.A)
 error = {name: c.metrics.nrmse(x, sample.image).item() for name, x in shown.items()}
 assert error["random shifts"] < error["fixed grid"]
 box = (3 * size // 8, 3 * size // 8, size // 4, size // 4)
-figures.images(shown, sample.image, zoom=box)
+figures.images(shown, sample.image, zoom=box).saying(
+    "Squares with a fixed grid, blurred with shifts, flat patches with TV."
+)
 
 # %% [markdown]
 # $\lambda$ is too large here on purpose, so that each method shows its character: a fixed grid leaves squares, shifts
@@ -664,7 +670,9 @@ parts = {
 shown = {name: m(sample.kspace, sample.A) for name, m in parts.items()}
 error = {name: c.metrics.nrmse(x, sample.image).item() for name, x in shown.items()}
 assert error["both"] < min(error["CG-SENSE"], error["CS coil by coil"])
-figures.images(shown, sample.image, error_limit=0.4)
+figures.images(shown, sample.image, error_limit=0.4).saying(
+    "CG-SENSE is noisy, coil by coil is smeared, both together come closest."
+)
 
 # %% [markdown]
 # Each part fails in its own way. CG-SENSE keeps noise and smear; coil by coil, one-dimensional random lines are not

@@ -124,7 +124,7 @@ print(f"CG-SENSE, tuned on the same slices: {iterations} iterations")
 print(f"TV, tuned on {len(tuning)} validation slices: lambda = {lam}, validation PSNR {baseline:.2f} dB")
 figures.images(
     {"zero-filled": zero_filled(sample.kspace, sample.A), "tuned TV": tv(sample.kspace, sample.A)}, truth=sample.image
-)
+).saying("The zero-filled head is smeared along the width; TV's is clean and a little flat.")
 
 # %% [markdown]
 # Zero-filling smears the head along the width, since the mask is random. TV (chapter 05), tuned, is the mark to beat.
