@@ -40,7 +40,7 @@ def test_claim_34_counts_what_the_library_builds():
     [([0.02, 0.05, 0.04], "confirmed"), ([0.5, 0.6, 0.55], "refuted"), ([0.05, 0.3, 0.04], "not decided")],
 )
 def test_what_remains_decides_claim_36(left, outcome):
-    assert direct.found(torch.tensor(left), torch.tensor([0.5, 0.6])).outcome == outcome
+    assert direct.found(torch.tensor(left), torch.tensor([0.5, 0.6]), 1.0).outcome == outcome
 
 
 def test_the_distance_knows_multiples_and_what_is_not_complex_linear():
