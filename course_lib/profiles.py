@@ -10,14 +10,21 @@ from .errors import CourseError
 
 @dataclass(frozen=True)
 class Profile:
-    """seconds: what `start` and `train` spend on a network; strip: rows of the image that a training step sees."""
+    """seconds: what `start`, `train` and the leaderboard spend on a network; a training step sees `batch` strips of
+    `strip` rows of an image, or whole images.
+    """
 
     name: str
     seconds: float
     strip: int | None
+    batch: int
 
 
-PROFILES = {p.name: p for p in (Profile("ci", 8.0, 32), Profile("cpu", 140.0, 32), Profile("gpu", 600.0, None))}
+PROFILES = {
+    "ci": Profile("ci", 8.0, 32, 1),
+    "cpu": Profile("cpu", 140.0, 32, 2),
+    "gpu": Profile("gpu", 600.0, None, 2),
+}
 
 
 def profile(name: str | None = None) -> Profile:

@@ -133,8 +133,8 @@ def found(heads: Tensor, white: Tensor, seconds: float) -> Verdict:
     """FOUND minus what remains after training on heads, seed by seed; white noise as images is the remark."""
     effect, noise = bootstrap(FOUND - heads), bootstrap(white)
     remark = (
-        f"Distance left after {seconds:g} s of training on heads {words(bootstrap(heads), 3)}; on white noise, which has "
-        f"signal in all of k-space, {words(noise, 3)}; 1 is a random transform. A seed is one start of the weights."
+        f"Distance left after {seconds:g} s of training on heads {words(bootstrap(heads), 3)}; on white noise, which "
+        f"has signal in all of k-space, {words(noise, 3)}; 1 is a random transform. A seed is one start of the weights."
     )
     return Verdict(decide(effect), effect, f"{FOUND:g} minus the relative distance to the inverse transform", remark)
 

@@ -58,7 +58,16 @@ def _train(entry: Entry, file: Path) -> None:
     strip = None if method.mixes_rows else where.strip
     training = entry.setting.samples("train", where, *ACCELERATIONS, training=True, strip=strip)
     unfinished = file.with_name(f"{file.stem}_{entry.training}.run")
-    run = fit(model, training, _some("val", entry), entry.seconds, seed=entry.seed, save_to=unfinished, progress=False)
+    run = fit(
+        model,
+        training,
+        _some("val", entry),
+        entry.seconds,
+        batch=where.batch,
+        seed=entry.seed,
+        save_to=unfinished,
+        progress=False,
+    )
     facts = {"fingerprint": entry.training, "profile": where.name, "seed": entry.seed, "device": device_name()}
     facts |= {"training_seconds": run.seconds, "steps": run.steps, "validation_psnr": max(p for _, p in run.validation)}
     weights.save(model, file, entry.method, entry.built, facts)
