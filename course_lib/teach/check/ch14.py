@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ...methods.base import Reconstructor
+from ...methods.base import Reconstructor, cartesian
 from ...methods.cross.kiki_net import KIKINet
 from ...ops import Coils, Fourier, fft2c, ifft2c
 from ..exercise import Exercise
@@ -146,11 +146,11 @@ def _kiki(
 ) -> type[Reconstructor]:
     class Wrong(KIKINet):
         def kspace(self, y, A):
-            k, FS = y, Fourier() @ Coils(A.maps)
+            k, FS, mask = y, Fourier() @ Coils(cartesian(A).maps), cartesian(A).mask
             for K, I in networks(self):
-                k = fill(k, K, A.mask)
+                k = fill(k, K, mask)
                 x = clean(FS.H(k), I)
-                k = back(FS(x), y, A.mask)
+                k = back(FS(x), y, mask)
             return k
 
     return Wrong
