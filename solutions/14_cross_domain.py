@@ -375,9 +375,26 @@ for name in ("W-Net", "KIKI-Net"):
     print(f"{name}: {sum(p.numel() for p in methods[name].parameters()):,} parameters")
 unseen = tables["unseen simulated subject"]
 assert unseen["KIKI-Net"].over(unseen["zero-filled"]).low > 0
-print(
-    "beat tuned TV on the unseen subject:", [n for n in methods if unseen[n].over(unseen["tuned TV"]).low > 0] or "none"
-)
+assert where.name == "gpu" or unseen["tuned TV"].over(unseen["KIKI-Net"]).low > 0  # see below
+
+# %% [markdown]
+# Predict 2: in so little training neither network comes near tuned TV; with more it is an open question. Why so far behind?
+# Take the networks out of KIKI-Net: what is left of a round is a step along the gradient of the misfit, with a step length
+# of 1. How far do the data alone get in so many rounds? Untrained, the last layers are zero, so we can ask KIKI-Net itself:
+
+# %%
+some, reached = [test[i] for i in range(0, len(test), 4)], {}
+for rounds in (2, 8, 32):
+    untrained = MyKIKINet(rounds=rounds, width=2, depth=2, coils=coils)
+    reached[rounds] = c.evaluate(untrained, some).mean("psnr")
+    print(f"{rounds:3} rounds without networks: PSNR {reached[rounds]:.2f} dB")
+print(f"KIKI-Net, {len(kiki.K)} rounds, trained: {c.evaluate(kiki, some).mean('psnr'):.2f} dB")
+assert reached[2] + 0.5 < reached[8]
+
+# %% [markdown]
+# Many coils hold more than two rounds can get out of them. TV takes dozens of steps, and the solver of chapter 15 goes all the
+# way in one cascade; KIKI-Net's networks must learn what a few more steps would have given. With *one* coil, the paper's case,
+# two rounds lose nothing: there a single step already is the whole of data consistency.
 
 # %%
 order = unseen["KIKI-Net"].values["psnr"].argsort()

@@ -22,7 +22,7 @@ from ..base import Reconstructor, cartesian, combine, method
     ref=48,
     section="2.4",
     learns="database",
-    small=dict(width=32, depth=5, coils=16),
+    small=dict(width=32, depth=3, coils=16),
     differs=(
         "all coils are channels of K and are combined with their maps before I; the paper has one coil",
         "K adds to its input, as W-Net's network does; the paper's K (recalled) replaces it and must learn to copy",
