@@ -137,8 +137,8 @@ def both_beat_each(
     open_ended = ", ".join(f"{name} {float(values.mean()):.2f}" for name, values in without.items())
     rings = "; ".join(f"{name} " + " ".join(f"{v:.2f}" for v in values.tolist()) for name, values in spectra.items())
     remark = (
-        f"Equal parameters and steps; the data put back after each network: {listed} dB, {chosen} chosen on other "
-        f"subjects. Data never put back: {open_ended} dB, difference {words(apart)}. "
+        f"Equal parameters and steps, one training each; data put back after each network: {listed} dB, "
+        f"{chosen} chosen on other subjects. Data never put back: {open_ended} dB, difference {words(apart)}. "
         f"Relative error in rings of k-space from the centre outwards: {rings}."
     )
     measure = "PSNR (dB), networks in both domains minus the better single domain"
@@ -175,7 +175,8 @@ def pays_more(single: dict[str, Tensor], many: dict[str, Tensor]) -> Verdict:
     levels = [", ".join(f"{name} {float(v.mean()):.2f}" for name, v in both.items()) for both in (single, many)]
     remark = (
         f"One coil: {levels[0]} dB, gain {words(bootstrap(gains[0]))}; many: {levels[1]} dB, gain "
-        f"{words(bootstrap(gains[1]))}. Equal parameters and steps; with one coil the noise is set to 2 % of the image."
+        f"{words(bootstrap(gains[1]))}. Equal parameters and steps, one training each; "
+        "with one coil the noise is set to 2 % of the image."
     )
     measure = "PSNR (dB) gained by both domains, many coils minus one"
     return Verdict(decide(effect, VISIBLE), effect, measure, remark)
