@@ -1,9 +1,10 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
 from .cnn import cnn
-from .complex import OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
+from .complex import OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
+from .consistency import keep
 from .critic import Critic
 from .encoder import Encoder
 from .layers import Layers, real
@@ -16,6 +17,7 @@ from .unet import UNet
 
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Layers", "ModReLU",
-    "OnComplex", "OnComplexChannels", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
-    "complex_net", "complex_valued", "inverse_fourier", "real", "real_matrix", "refinement", "resnet", "two_channel",
+    "OnCoils", "OnComplex", "OnComplexChannels", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
+    "complex_net", "complex_valued", "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet",
+    "two_channel",
 ]  # fmt: skip
