@@ -27,7 +27,7 @@
 # 2. **write** hard data consistency for many coils (exercise 2, quiz 5),
 # 3. **read** W-Net and **write** KIKI-Net, and **see** the mistake that public code made (exercise 3, quiz 2),
 # 4. **measure** an error by its distance from the centre of k-space (exercise 4),
-# 5. **compare** both with tuned total variation, with intervals,
+# 5. **compare** both with tuned total variation, with intervals (project),
 # 6. **take a network apart** and **break** it (exercise 5, the slider, quiz 4).
 #
 # **You need** chapter 03 (coils) and chapter 06 (training; complex images as two channels). Chapters 04 and 15 help.
