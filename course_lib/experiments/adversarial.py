@@ -118,7 +118,7 @@ def steadier(alone: Tensor, beside: Tensor, folded: float) -> Verdict:
 
 @experiment(21, "2.1", "Adversarial training gives sharper images, at a lower PSNR.")
 def sharper(where: Profile) -> Verdict:
-    seeds, steps, eta = {"ci": (1, 60, 0.5), "cpu": (2, 800, 0.5), "gpu": (3, 3000, 0.5)}[where.name]
+    seeds, steps, eta = {"ci": (1, 60, 0.5), "cpu": (2, 400, 0.5), "gpu": (3, 3000, 0.5)}[where.name]
     train, few, test = _setting(where)
     pairs = [[_network(e, seed) for e in (1.0, eta)] for seed in range(seeds)]
     for model in (model for pair in pairs for model in pair):
