@@ -2,7 +2,8 @@
 
 from .cnn import cnn
 from .complex import OnComplex, as_complex, as_real
+from .interpolator import REACH, Interpolator, Residual
 from .recurrent import ConvGRU
 from .unet import UNet
 
-__all__ = ["ConvGRU", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["REACH", "ConvGRU", "Interpolator", "OnComplex", "Residual", "UNet", "as_complex", "as_real", "cnn"]

@@ -13,6 +13,8 @@ from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
+from .kspace import raki as raki
+from .kspace import rraki as rraki
 from .kspace import aloha as aloha
 from .kspace import loraks as loraks
 from .unrolled import dc_cnn as dc_cnn
