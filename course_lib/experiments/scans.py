@@ -8,13 +8,16 @@ from torch import Tensor
 
 from .. import data
 from ..data.dataset import Slice
+from ..data.embedded import real_scan, scanner
 from ..data.sample import Sample
+from ..data.simulate import cut
 from ..evaluate import evaluate, tune
 from ..methods.base import Reconstructor, card
-from ..ops import fft2c
+from ..ops import Coils, fft2c, ifft2c
 from ..profiles import Profile
 from ..sampling import protocol
 from ..sampling.protocol import Draw
+from ..solve.calibrate import compress, espirit, mix, whiten
 
 LAMBDAS = [10 ** (-4 + i / 3) for i in range(10)]  # 1e-4 ... 1e-1
 
@@ -29,6 +32,19 @@ def full(split: str, where: Profile, count: int, size: tuple[int, int] | None = 
     """The same slices before a mask is drawn; `size` keeps the centre of k-space."""
     slices = data.slices(split, protocol(4), where.name, size=size)
     return [slices.prepared(i) for i in _spread(len(slices), count)]
+
+
+def scanned_head(size: int, coils: int, angle: int = -1) -> Slice:
+    """One flip angle of the real scan at any size: noise whitened, so that its standard deviation is 1 in every coil.
+
+    All angles have the same virtual coils. The scan is read from the arrays that are shipped, no data set need be made.
+    size: at most 224, coils: at most 13.
+    """
+    k = cut(cut(real_scan()[0], size, -1), size, -2)
+    k = whiten(k, scanner().covariance[None].expand(len(k), -1, -1))
+    k = mix(compress(k[-1:], coils)[1], k[angle][None])
+    maps = espirit(k)
+    return Slice(k, maps, Coils(maps).H(ifft2c(k)), (0, size), None)
 
 
 def one_coil(whole: Slice, mask: Tensor, noise: float = 0.02, seed: int = 0) -> Sample:
