@@ -54,7 +54,7 @@ from course_lib.sampling import acs, effective_acceleration, uniform
 from course_lib.scores import table
 from course_lib.shapes import Image, KSpace
 from course_lib.solve import adam, grappa
-from course_lib.teach import check, figures, quiz, slider, use
+from course_lib.teach import check, figures, quiz, slider, training, use
 
 START = time.perf_counter()
 
@@ -196,7 +196,7 @@ network = use(network, check.ch12_network)
 
 # %% [markdown] tags=["solution"]
 # **Analysis.** Without bias, and with ReLU, $f(sk) = s f(k)$ for $s > 0$: a brighter scan gives a brighter guess, nothing
-# has to be learned for that. But $f(-k) \neq -f(k)$: remember it when we break the method. The network reaches over 7 rows
+# has to be learned for that. But $f(-k) \neq -f(k)$: remember it under "Break it". The network reaches over 7 rows
 # and 3 acquired lines.
 
 # %% [markdown]
@@ -291,7 +291,7 @@ k, T, _ = grappa.pairs(y, mask, REACH)
 linear = grappa.predict(k, grappa.calibrate(y, mask, REACH, tuned[R].lam), R)
 level = ((linear - T).abs().square().mean() / T.abs().square().mean()).item()
 print(f"GRAPPA of the same reach: {level:.4f}")
-figures.losses({"RAKI": losses}, "step", "error of the calibration lines", {"GRAPPA, same reach": level})
+training.losses({"RAKI": losses}, "step", "error of the calibration lines", {"GRAPPA, same reach": level})
 
 
 # %%
@@ -578,13 +578,17 @@ for case, what in cases.items():
     print(f"{case:20}" + "".join(f"{e:{w}.3f}" for e, w in zip(broken[case], (10, 10, 10, 20))))
 asked = broken["as trained"]
 for case in ("times -1", "times i"):
-    assert broken[case][2] > 1.2 * asked[2] and abs(broken[case][1] / asked[1] - 1) < 1e-2
-assert abs(broken["10 times brighter"][2] / asked[2] - 1) < 1e-2
+    changes = [abs(broken[case][i] / asked[i] - 1) for i in (1, 2)]
+    print(f"{case}: the error of GRAPPA changes by {100 * changes[0]:.3f} %, that of RAKI by {100 * changes[1]:.3f} %")
+    assert changes[0] < 1e-4 < 1e-3 < changes[1]
+assert abs(broken["10 times brighter"][2] / asked[2] - 1) < 1e-3 and broken["3 times the noise"][2] > asked[2]
 
 # %% [markdown]
 # Multiplying all of k-space by $-1$ or $i$ is a choice of phase that no patient notices. GRAPPA is linear and does not notice
-# either. RAKI's networks, trained before, do: $f(-k) \ne -f(k)$. Trained anew they are as good as before. Brightness
-# is no problem ($f(sk) = sf(k)$).
+# either. RAKI's answer changes, before and after training anew: $f(-k) \ne -f(k)$, and real and imaginary parts have networks
+# of their own. It changes by little, since the windows of the block come with all phases, but no physics decides by how much.
+# Brightness is no problem: $f(sk) = sf(k)$. With more noise, and on another contrast, compare the last two columns: is it
+# worth training anew?
 #
 # Now take calibration lines away.
 
@@ -648,7 +652,7 @@ quiz.choice(
 
 # %%
 quiz.choice(
-    "4. Which change of the data do RAKI's trained weights not survive?",
+    "4. Under which change of the data does the guess of a trained RAKI not simply change along?",
     right={"multiplication by -1": "Without bias, ReLU networks keep positive factors only."},
     wrong={
         "multiplication by 10": "f(s k) = s f(k) for s > 0.",
@@ -679,7 +683,7 @@ quiz.number(
 # - You **added** a network to a linear guess; before the first step it was GRAPPA.
 # - You **separated** noise from structured error, although the truth has noise.
 # - You **judged** the nonlinearity by taking it out.
-# - You **broke** trained weights with a sign, another contrast, noise, and few lines.
+# - You **broke** trained weights with another sign, contrast, more noise, and few lines.
 #
 # Next: chapter 13 learns the Fourier transform itself.
 #

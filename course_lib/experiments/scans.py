@@ -53,7 +53,7 @@ def one_coil(whole: Slice, mask: Tensor, noise: float = 0.02, seed: int = 0) -> 
     noise: standard deviation of the complex noise as a part of the 99th percentile of the image.
     """
     k = fft2c(whole.image)[:, None]
-    k = k + noise * float(whole.image.abs().quantile(0.99)) * _noise_like(k, seed)
+    k = k + noise * float(whole.image.abs().quantile(0.99)) * noise_like(k, seed)
     return data.undersample(k, torch.ones_like(k), mask, whole.image)
 
 
@@ -62,7 +62,7 @@ def noisier(whole: Slice, factor: float | int, seed: int = 0) -> Slice:
     k = whole.kspace
     rows, columns = (max(1, n // 8) for n in k.shape[-2:])
     corners = torch.cat([k[..., :rows, :columns], k[..., -rows:, -columns:]], -1).abs().square().mean((-3, -2, -1))
-    added = (corners * (factor**2 - 1)).sqrt()[:, None, None, None] * _noise_like(k, seed)
+    added = (corners * (factor**2 - 1)).sqrt()[:, None, None, None] * noise_like(k, seed)
     return replace(whole, kspace=k + added)
 
 
@@ -86,6 +86,6 @@ def _spread(length: int, count: int) -> list[int]:
     return torch.linspace(0, length - 1, min(length, count)).long().tolist()
 
 
-def _noise_like(k: Tensor, seed: int) -> Tensor:
+def noise_like(k: Tensor, seed: int) -> Tensor:
     rng = torch.Generator().manual_seed(seed)
     return torch.randn(k.shape, dtype=k.dtype, generator=rng).to(k.device)

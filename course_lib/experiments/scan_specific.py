@@ -1,0 +1,146 @@
+"""Review, section 2.2: networks that are trained on the calibration lines of one scan.
+
+Two numbers are measured on the real scan, because one alone is easy to lower: noise, from replicas with trained weights
+kept fixed, and the structured error that is left without it (solve.gfactor.split). The unit is a block of the head.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ..blocks import REACH
+from ..data.dataset import Slice
+from ..evaluate import evaluate, head, tune
+from ..methods.base import Reconstructor, card
+from ..ops import Coils, ifft2c
+from ..profiles import Profile
+from ..sampling import effective_acceleration, uniform
+from ..scores import bootstrap
+from ..solve import grappa
+from ..solve.gfactor import split
+from . import scans
+from .base import Verdict, decide, experiment
+from .statistics import words
+
+LESS = 0.05  # margin: the logarithm of a ratio this close to 0 is no change
+BLOCKS = 16  # the head is cut into so many blocks along each axis
+KERNELS = (5, 2), REACH, (5, 4)
+RIDGES = 1e-4, 1e-3, 1e-2, 3e-2, 1e-1
+Guess = Callable[[Tensor], Tensor]  # acquired lines -> the lines between them
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Acceleration and calibration lines."""
+
+    R: int
+    lines: int
+
+    def mask(self, width: int) -> Tensor:
+        return uniform(width, self.R, self.lines)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Noise over the full scan's and sqrt(effective R), and squared structured error, of each block (block,)."""
+
+    noise: Tensor
+    structure: Tensor
+
+
+@experiment(28, "2.2", "RAKI amplifies noise less than GRAPPA.")
+def raki(where: Profile) -> Verdict:
+    def pair(whole: Slice, s: Setting, replicas: int) -> tuple[Measured, Measured]:
+        y, mask = sampled(whole, s)
+        return tuned_grappa(whole, s, where, replicas), measure(whole, s, small("raki").learn(y, mask), REACH, replicas)
+
+    return judge(over_settings(pair, where), "tuned GRAPPA")
+
+
+@experiment(31, "2.2", "In residual RAKI the network takes away noise that the linear branch amplifies.")
+def residual_raki(where: Profile) -> Verdict:
+    def pair(whole: Slice, s: Setting, replicas: int) -> tuple[Measured, Measured]:
+        both = small("rraki").learn(*sampled(whole, s))
+        linear = lambda k: grappa.predict(k, both.weights)
+        return measure(whole, s, linear, REACH, replicas), measure(whole, s, both, REACH, replicas)
+
+    return judge(over_settings(pair, where), "its linear branch alone")
+
+
+def small(name: str) -> Reconstructor:
+    return card(name).build(**card(name).small)
+
+
+def over_settings(pair: Callable, where: Profile) -> dict[Setting, tuple[Measured, Measured]]:
+    """(reference, method) on the real scan at every setting of the profile."""
+    grid = [Setting(R, lines) for lines in (16, 24, 40) for R in (3, 4, 5, 6)]
+    size, coils, replicas, settings = {
+        "ci": (64, 4, 20, [Setting(2, 16), Setting(3, 24)]),
+        "cpu": (128, 8, 30, grid),
+        "gpu": (224, 13, 50, grid),
+    }[where.name]
+    whole = scans.scanned_head(size, coils)
+    return {s: pair(whole, s, replicas) for s in settings}
+
+
+def judge(found: dict[Setting, tuple[Measured, Measured]], reference: str) -> Verdict:
+    """Less noise, as the logarithm of a ratio, block by block and averaged over settings; the rest is the remark."""
+    less = torch.stack([(a.noise / b.noise).log() for a, b in found.values()])
+    effect = bootstrap(less.mean(0))
+    rows = [
+        f"R = {s.R}, {s.lines} lines: noise {root(a.noise.square()):.2f} and {root(b.noise.square()):.2f}, "
+        f"structured error {root(a.structure):.2f} and {root(b.structure):.2f}"
+        for s, (a, b) in found.items()
+    ]
+    high = torch.tensor([s.R for s in found]) == max(s.R for s in found)
+    remark = (
+        f"Real scan, blocks of one head. At the largest R alone {words(bootstrap(less[high].mean(0)))}. "
+        f"Of {reference} and of the method, in units of the full scan's noise: {'; '.join(rows)}."
+    )
+    return Verdict(decide(effect, LESS), effect, f"log of the noise of {reference} over the method's", remark)
+
+
+def root(squares: Tensor) -> float:
+    return float(squares.mean().clamp_min(0).sqrt())
+
+
+def sampled(whole: Slice, s: Setting) -> tuple[Tensor, Tensor]:
+    mask = s.mask(whole.kspace.shape[-1])
+    return whole.kspace * mask, mask
+
+
+def tuned_grappa(whole: Slice, s: Setting, where: Profile, replicas: int) -> Measured:
+    """GRAPPA with the kernel and ridge of the lowest NRMSE on validation subjects."""
+    samples, found = scans.few("val", where, 3, lambda width, seed: s.mask(width)), {}
+    for kernel in KERNELS:
+        if (kernel[1] - 1) * s.R < s.lines:
+            build = lambda lam, kernel=kernel: card("grappa").build(kernel=kernel, lam=lam)
+            lam = tune(build, samples, RIDGES)
+            found[kernel, lam] = evaluate(build(lam), samples).mean("nrmse")
+    kernel, lam = min(found, key=lambda chosen: found[chosen])
+    weights = grappa.calibrate(*sampled(whole, s), kernel, lam)
+    return measure(whole, s, lambda k: grappa.predict(k, weights), kernel, replicas)
+
+
+def measure(whole: Slice, s: Setting, guess: Guess, kernel: tuple[int, int], replicas: int) -> Measured:
+    """Replicas of a guess whose weights stay, around the scan: new noise on it, white and of variance 1."""
+    mask, coils, images = s.mask(whole.kspace.shape[-1]), Coils(whole.maps), []
+    for seed in range(replicas):
+        k = whole.kspace + scans.noise_like(whole.kspace, seed)
+        with torch.no_grad():
+            filled = grappa.between(k * mask, mask, kernel, guess)
+        images.append(coils.H(ifft2c(torch.cat([filled, k]))))
+    x, full = torch.stack(images, 1)
+    inside = head(whole.image)[0]
+    noise = in_blocks(split(x)[1], inside).sqrt() / effective_acceleration(mask) ** 0.5
+    return Measured(noise, in_blocks(split(x - full)[0], inside))
+
+
+def in_blocks(values: Tensor, inside: Tensor) -> Tensor:
+    """Means of (height, width) over those blocks that lie in the head by half at least."""
+    size = values.shape[-1] // BLOCKS
+    share = avg_pool2d(inside[None], size)[0]
+    return (avg_pool2d((values * inside)[None], size)[0] / share.clamp_min(1e-6))[share >= 0.5]
