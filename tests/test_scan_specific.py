@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
+from course_lib import build
 from course_lib.blocks import REACH, Interpolator, Residual
-from course_lib.check import phantom, small
+from course_lib.check import phantom
 from course_lib.data.dataset import Slice
 from course_lib.data.phantom import phantom_sample
 from course_lib.experiments import scan_specific, scans
 from course_lib.experiments.scan_specific import Measured, Setting
+from course_lib.methods import card
 from course_lib.sampling import uniform
 from course_lib.solve import adam, grappa
 from course_lib.solve.gfactor import split
@@ -56,7 +58,7 @@ def test_all_networks_at_once_are_each_of_them_alone(R):
 def test_a_guess_depends_on_7_rows_of_3_acquired_lines():
     f, k, one = Interpolator(2, 1), noise(1, 2, 20, 20), torch.zeros(1, 2, 20, 20)
     one[..., 10, 8] = 5  # seen by the windows whose first row is 4 ... 10 and whose first line is 4, 6 or 8
-    rows, lines = (f(k + one, 2) != f(k, 2)).any(2)[0, 0].nonzero().T
+    rows, lines = (f(k + one, 2) - f(k, 2)).abs().sum(2)[0, 0].nonzero().T
     assert {*rows.tolist()} == {*range(4, 11)} and {*lines.tolist()} == {4, 6, 8}
 
 
@@ -64,23 +66,25 @@ def test_both_branches_of_a_residual_guess_get_a_gradient():
     k = noise(1, 2, 20, 16)
     both = Residual(noise(1, 4, 2, *REACH, seed=3), Interpolator(2, 2))
     assert torch.allclose(both(k, 3), grappa.predict(k, both.weights, 3))  # the networks start at 0
-    both(k, 3).abs().square().sum().backward()
-    assert both.weights.grad.any() and both.f.layers[-1].grad.any()
+    leaves = [both.weights, both.f.layers[-1]]
+    assert all(g.any() for g in torch.autograd.grad(both(k, 3).abs().square().sum(), leaves))
 
 
 @pytest.mark.parametrize("name", ["raki", "rraki"])
 @pytest.mark.parametrize("R, first", [(2, 0), (3, 2)])
 def test_gaps_are_filled_where_they_are(name, R, first):
     sample = phantom_sample(48, 48, seed=3, mask=lambda width, seed: uniform(width, R, 20, offset=first))
-    full = type(sample.A)(torch.ones_like(sample.mask), sample.maps)(sample.image)
-    filled = small(name).kspace(sample.kspace, sample.A)
-    assert (filled - full).norm() < 0.8 * (sample.kspace - full).norm()
+    x = build(name, **card(name).small)(sample.kspace, sample.A)
+    zeros = build("zero_filled")(sample.kspace, sample.A)
+    assert (x - sample.image).norm() < 0.8 * (zeros - sample.image).norm()
 
 
 def test_the_same_scan_gives_the_same_image():
     sample = phantom("raki")
-    first, again = (small("raki", seed=seed).kspace(sample.kspace, sample.A) for seed in (1, 2))
-    assert torch.equal(first, again)
+    torch.manual_seed(1)
+    first = build("raki", steps=20)(sample.kspace, sample.A)
+    torch.manual_seed(2)
+    assert torch.equal(first, build("raki", steps=20)(sample.kspace, sample.A))
 
 
 def test_structure_and_noise_are_told_apart():
@@ -124,8 +128,9 @@ def test_the_measurement_finds_a_planted_gain_and_a_planted_bias():
 
 
 def test_the_real_scan_is_white_at_every_flip_angle():
-    first, last = scans.scanned_head(128, 4, 0), scans.scanned_head(128, 4)
+    first, last = scans.scanned_head(224, 4, 0), scans.scanned_head(224, 4)
     for whole in (first, last):
         corner = torch.cat([whole.kspace[..., :6, :6], whole.kspace[..., -6:, :6]], -1)
-        assert 0.7 < corner.abs().square().mean().sqrt() < 2
-    assert (first.maps - last.maps).norm() < 0.5 * last.maps.norm()  # the same virtual coils
+        assert 0.9 < corner.abs().square().mean().sqrt() < 1.7
+    alike = (first.maps.conj() * last.maps).sum(1).abs()  # 1 where both find the same maps, but for a phase
+    assert alike[alike > 0].median() > 0.9  # the same virtual coils

@@ -6,6 +6,7 @@ kept fixed, and the structured error that is left without it (solve.gfactor.spli
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 from ..blocks import REACH
 from ..data.dataset import Slice
 from ..evaluate import evaluate, head, tune
-from ..methods.base import Reconstructor, card
+from ..methods.base import card
 from ..ops import Coils, ifft2c
 from ..profiles import Profile
 from ..sampling import effective_acceleration, uniform
@@ -70,7 +71,7 @@ def residual_raki(where: Profile) -> Verdict:
     return judge(over_settings(pair, where), "its linear branch alone")
 
 
-def small(name: str) -> Reconstructor:
+def small(name: str) -> Any:  # with `learn`, which not every method has
     return card(name).build(**card(name).small)
 
 
