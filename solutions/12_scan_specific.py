@@ -65,13 +65,14 @@ class Settings:
     coils: int
     lines: int  # calibration lines
     accelerations: tuple[int, ...]
+    steps: int  # of training, for every scan
     replicas: int  # repetitions that measure the noise
     slices: int  # at most so many slices of each split in the table
 
 
 where = c.profile()
-cfg = {"ci": Settings(64, 4, 20, (2, 3, 4), 20, 2), "cpu": Settings(128, 8, 24, (3, 4, 5, 6), 30, 3),
-       "gpu": Settings(224, 13, 40, (3, 4, 5, 6), 30, 6)}[where.name]  # fmt: skip
+cfg = {"ci": Settings(64, 4, 20, (2, 3, 4), 100, 20, 2), "cpu": Settings(128, 8, 24, (3, 4, 5, 6), 200, 30, 3),
+       "gpu": Settings(224, 13, 40, (3, 4, 5, 6), 1000, 30, 6)}[where.name]  # fmt: skip
 torch.manual_seed(0)
 print(f"profile {where.name}, torch {torch.__version__}, course_lib {c.__version__}")
 for name, value in vars(cfg).items():
@@ -275,8 +276,8 @@ MyRAKI = use(MyRAKI, check.ch12_raki)
 # > **Predict 2.** The loss falls with every step. What does the error of the image do? And its noise?
 
 # %%
-small = c.card("raki").small
-checkpoints = [10, 30, 100, 200] if where.name == "ci" else [10, 30, 100, 300]
+small = {**c.card("raki").small, "steps": cfg.steps}
+checkpoints = [cfg.steps // 20, cfg.steps // 5, cfg.steps, 3 * cfg.steps // 2]
 losses, on_the_way = [], {}
 begin = time.perf_counter()
 for steps in checkpoints:
@@ -465,11 +466,17 @@ print(f"{'':16}" + f"{'noise structure':>18}" * len(cfg.accelerations))
 for name in guesses:
     row = "".join(f"{results[name, r]['noise']:10.2f}{results[name, r]['structure']:8.2f}" for r in cfg.accelerations)
     print(f"{name:16}{row}")
-assert all(results["RAKI", r]["structure"] > results["tuned GRAPPA", r]["structure"] for r in cfg.accelerations[:1])
+for r in cfg.accelerations:
+    less, more = (results["RAKI", r][what] / results["tuned GRAPPA", r][what] for what in ("noise", "structure"))
+    print(f"R = {r}: RAKI has {less:.2f} times the noise of tuned GRAPPA and {more:.2f} times its structured error")
+assert more > 1.1
 
 # %% [markdown]
 # Both columns are in standard deviations of the full scan's noise; noise is divided by $\sqrt R$ (effective), so that it is
-# a $g$-factor. Read each row for two things at once: a method that lowers one number and raises the other has *traded*.
+# a $g$-factor. Read both numbers at once: a method that lowers one and raises the other has *traded*. RAKI's promise is kept
+# where the ratio of noise is below 1, and it is paid for with structured error: the networks learned from few lines.
+# Residual RAKI stays near GRAPPA in both. `python -m course_lib experiments 28 31` measures more sizes of the calibration
+# block: with many lines the price falls.
 
 # %%
 top = cfg.accelerations[-1]
@@ -495,11 +502,13 @@ for name, act in acts.items():
     print(f"R = {top}, {name:11} noise {ablation[name]['noise']:.2f}, structure {ablation[name]['structure']:.2f}")
 print(f"R = {top}, tuned GRAPPA: noise {results['tuned GRAPPA', top]['noise']:.2f}, "
       f"structure {results['tuned GRAPPA', top]['structure']:.2f}")  # fmt: skip
+assert ablation["identity"]["structure"] < 0.95 * ablation["ReLU"]["structure"]
 
 # %% [markdown] tags=["solution"]
-# The surprise: take the nonlinearity out, and the structured error goes *down*. What is left is a linear interpolation in
-# three layers, GRAPPA with a bottleneck of 8 channels, trained by Adam and stopped early. Later work found the same on other
-# scans: the nonlinearity itself leaves structured residue, and a linear network with a residual is steadier.
+# The surprise: take the nonlinearity out, and the structured error goes *down*, while the noise goes up: both come nearer to
+# GRAPPA's. What is left is a linear interpolation in three layers, GRAPPA with a bottleneck of 8 channels, trained by Adam and
+# stopped early. Later work found the same on other scans: the nonlinearity itself leaves structured residue, and a linear
+# network with a residual is steadier.
 
 # %% [markdown]
 # ## Unseen people, and a real scan
@@ -587,13 +596,13 @@ assert abs(broken["10 times brighter"][2] / asked[2] - 1) < 1e-3 and broken["3 t
 # Multiplying all of k-space by $-1$ or $i$ is a choice of phase that no patient notices. GRAPPA is linear and does not notice
 # either. RAKI's answer changes, before and after training anew: $f(-k) \ne -f(k)$, and real and imaginary parts have networks
 # of their own. It changes by little, since the windows of the block come with all phases, but no physics decides by how much.
-# Brightness is no problem: $f(sk) = sf(k)$. With more noise, and on another contrast, compare the last two columns: is it
-# worth training anew?
+# Brightness is no problem: $f(sk) = sf(k)$. With more noise, and on another contrast, compare the last two columns: training
+# anew need not be better, when the new scan is the noisier one.
 #
 # Now take calibration lines away.
 
 # %%
-blocks = [n for n in (10, 12, 16, 20, 24, 32, 40) if 2 * R + 1 < n <= cfg.lines]
+blocks = [n for n in (12, 16, 20, 24, 40) if 2 * R + 1 < n <= cfg.lines]
 over_lines = {"tuned GRAPPA": [], "RAKI": []}
 for n in blocks:
     few = uniform(cfg.size, R, n)
@@ -699,7 +708,7 @@ print(c.show("rraki", source=False, verify=False))
 # authors' (1000 steps). What does a step cost on this machine, and the whole training?
 
 # %%
-for coils, size in ((4, 64), (cfg.coils, cfg.size)):
+for coils, size in dict.fromkeys([(4, 64), (8, 96), (cfg.coils, cfg.size)]):
     begin, k = time.perf_counter(), torch.randn(1, coils, size, size, dtype=torch.complex64)
     MyRAKI(steps=5).learn(k, uniform(size, R, cfg.lines))
     step = (time.perf_counter() - begin) / 5

@@ -111,7 +111,7 @@ def test_claims_28_and_31_noise_decides_and_structure_is_told():
     assert judge(dict.fromkeys(settings, (planted(1.0), planted(1.0))), "GRAPPA").outcome == "refuted"  # no change
     mixed = {settings[0]: (planted(1.0), planted(2.0)), settings[1]: (planted(4.0), planted(1.0, 9.0))}
     remark = judge(mixed, "GRAPPA").remark
-    assert "At the largest R alone +1.39" in remark and "structured error 1.00 and 3.00" in remark
+    assert "At the largest R alone +1.39" in remark and "+ 1.00 and" in remark and "+ 3.00" in remark
 
 
 def test_the_measurement_finds_a_planted_gain_and_a_planted_bias():
