@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 12 Scan-specific learning: RAKI
 #
-# ![The real scan, completed by GRAPPA and by RAKI from the same lines: two images that look alike, and below them their
-# errors, which do not](../docs/12_scan_specific.png)
+# ![A real head from every fifth line, completed by GRAPPA and by RAKI. Below, their errors: fine grain in one, the outlines
+# of folded heads in the other](../docs/12_scan_specific.png)
 #
 # Both images come from the same lines of the same scan, and nobody else's scan was used. One was filled by a weighted sum,
 # the other by small networks that were trained on this scan a minute ago. **Can a network learn anything useful from the
