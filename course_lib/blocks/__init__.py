@@ -7,6 +7,7 @@ from .complex_unet import complex_net, two_channel
 from .consistency import keep
 from .critic import Critic
 from .encoder import Encoder
+from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
@@ -16,8 +17,8 @@ from .transform import Transform, inverse_fourier
 from .unet import UNet
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Layers", "ModReLU",
-    "OnCoils", "OnComplex", "OnComplexChannels", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
-    "complex_net", "complex_valued", "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet",
-    "two_channel",
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
+    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
+    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "inverse_fourier", "keep", "real", "real_matrix",
+    "refinement", "resnet", "two_channel",
 ]  # fmt: skip

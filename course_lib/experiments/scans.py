@@ -8,13 +8,16 @@ from torch import Tensor
 
 from .. import data
 from ..data.dataset import Slice
+from ..data.embedded import real_scan, scanner
 from ..data.sample import Sample
+from ..data.simulate import cut
 from ..evaluate import evaluate, tune
 from ..methods.base import Reconstructor, card
-from ..ops import fft2c
+from ..ops import Coils, fft2c, ifft2c
 from ..profiles import Profile
 from ..sampling import protocol
 from ..sampling.protocol import Draw
+from ..solve.calibrate import compress, espirit, mix, whiten
 
 LAMBDAS = [10 ** (-4 + i / 3) for i in range(10)]  # 1e-4 ... 1e-1
 
@@ -31,13 +34,26 @@ def full(split: str, where: Profile, count: int, size: tuple[int, int] | None = 
     return [slices.prepared(i) for i in _spread(len(slices), count)]
 
 
+def scanned_head(size: int, coils: int, angle: int = -1) -> Slice:
+    """One flip angle of the real scan at any size: noise whitened, so that its standard deviation is 1 in every coil.
+
+    All angles have the same virtual coils. The scan is read from the arrays that are shipped, no data set need be made.
+    size: at most 224, coils: at most 13.
+    """
+    k = cut(cut(real_scan()[0], size, -1), size, -2)
+    k = whiten(k, scanner().covariance[None].expand(len(k), -1, -1))
+    k = mix(compress(k[-1:], coils)[1], k[angle][None])
+    maps = espirit(k)
+    return Slice(k, maps, Coils(maps).H(ifft2c(k)), (0, size), None)
+
+
 def one_coil(whole: Slice, mask: Tensor, noise: float = 0.02, seed: int = 0) -> Sample:
     """The slice as a single coil that hears all places alike would see it.
 
     noise: standard deviation of the complex noise as a part of the 99th percentile of the image.
     """
     k = fft2c(whole.image)[:, None]
-    k = k + noise * float(whole.image.abs().quantile(0.99)) * _noise_like(k, seed)
+    k = k + noise * float(whole.image.abs().quantile(0.99)) * noise_like(k, seed)
     return data.undersample(k, torch.ones_like(k), mask, whole.image)
 
 
@@ -46,7 +62,7 @@ def noisier(whole: Slice, factor: float | int, seed: int = 0) -> Slice:
     k = whole.kspace
     rows, columns = (max(1, n // 8) for n in k.shape[-2:])
     corners = torch.cat([k[..., :rows, :columns], k[..., -rows:, -columns:]], -1).abs().square().mean((-3, -2, -1))
-    added = (corners * (factor**2 - 1)).sqrt()[:, None, None, None] * _noise_like(k, seed)
+    added = (corners * (factor**2 - 1)).sqrt()[:, None, None, None] * noise_like(k, seed)
     return replace(whole, kspace=k + added)
 
 
@@ -70,6 +86,6 @@ def _spread(length: int, count: int) -> list[int]:
     return torch.linspace(0, length - 1, min(length, count)).long().tolist()
 
 
-def _noise_like(k: Tensor, seed: int) -> Tensor:
+def noise_like(k: Tensor, seed: int) -> Tensor:
     rng = torch.Generator().manual_seed(seed)
     return torch.randn(k.shape, dtype=k.dtype, generator=rng).to(k.device)

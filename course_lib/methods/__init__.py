@@ -19,6 +19,8 @@ from .restore import unet_3d as unet_3d
 from .restore import phase_contrast as phase_contrast
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
+from .kspace import raki as raki
+from .kspace import rraki as rraki
 from .kspace import aloha as aloha
 from .kspace import loraks as loraks
 from .direct import automap as automap

@@ -62,3 +62,15 @@ def pseudo_replica(
         off = reconstruct(kspace + mask * noise) - centre
         total, square = total + off.sum(0), square + off.abs().square().sum(0)
     return ((square - total.abs().square() / replicas) / (replicas - 1)).sqrt()
+
+
+def split(differences: Complex[Tensor, "replicas height width"]) -> tuple[Tensor, Tensor]:
+    """|structured error|^2 and noise variance of each pixel, (height, width), from replicas of a measured scan.
+
+    differences: reconstruction minus full scan, each with the same new noise. Their mean holds the structured error and
+    once the scan's own noise, which went through the same reconstruction: its part, and what is left of the new noise,
+    is taken away. The result is right on average and may be negative at a pixel.
+    """
+    replicas, mean = len(differences), differences.mean(0)
+    variance = (differences - mean).abs().square().sum(0) / (replicas - 1)
+    return mean.abs().square() - (1 + 1 / replicas) * variance, variance
