@@ -29,7 +29,7 @@ from .statistics import words
 LESS = 0.05  # margin: the logarithm of a ratio this close to 0 is no change
 BLOCKS = 16  # the head is cut into so many blocks along each axis
 KERNELS = (5, 2), REACH, (5, 4)
-RIDGES = 1e-4, 1e-3, 1e-2, 3e-2, 1e-1
+RIDGES = 1e-4, 1e-3, 1e-2, 1e-1, 1.0
 STRONG = 1e-2, 3e-2, 1e-1, 3e-1, 1.0
 Guess = Callable[[Tensor], Tensor]  # acquired lines -> the lines between them
 
