@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.blocks import ConvGRU, OnComplex, UNet, as_complex, as_real, cnn
+from course_lib.blocks import ConvGRU, OnCoils, OnComplex, UNet, as_complex, as_real, cnn, keep
+from course_lib.errors import CourseError
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +147,30 @@ def test_real_and_imaginary_part_are_two_channels():
 def test_a_cnn_starts_at_zero():
     x = torch.randn(1, 2, 6, 6)
     assert not cnn(4, 3)(x).any() and stirred(cnn(4, 3))(x).any()
+
+
+def test_coils_are_channels_real_parts_first_and_a_coil_that_is_missing_is_zero():
+    mixing, k = torch.randn(6, 6), torch.randn(2, 3, 5, 4, dtype=torch.complex128)
+    net = nn.Conv2d(6, 6, 1, bias=False)
+    net.weight.data[..., 0, 0] = mixing
+    for coils in (3, 2):
+        parts = torch.cat([k[:, :coils].real, k[:, :coils].imag], 1)
+        rows = torch.tensor([*range(coils), *range(3, 3 + coils)])
+        expected = torch.einsum("ij,bjhw->bihw", mixing[rows][:, rows], parts)
+        found = OnCoils(net, 3)(k[:, :coils])
+        assert torch.allclose(found, torch.complex(expected[:, :coils], expected[:, coils:]))
+
+
+def test_more_coils_than_a_network_has_room_for_are_an_error():
+    with pytest.raises(CourseError, match="coils=4"):
+        OnCoils(nn.Identity(), 3)(torch.zeros(1, 4, 5, 5, dtype=torch.complex128))
+
+
+def test_measured_samples_stay_and_a_gradient_reaches_the_others_only():
+    k, y = (torch.randn(2, 3, 4, 5, dtype=torch.complex128) for _ in "ky")
+    mask = torch.tensor([1.0, 0, 0, 1, 0]).reshape(1, 1, 1, 5)
+    kept = keep(k.requires_grad_(), y, mask)
+    for column in range(5):
+        assert torch.equal(kept[..., column], (y if mask[..., column] else k)[..., column])
+    kept.abs().square().sum().backward()
+    assert k.grad is not None and torch.equal((k.grad != 0).double(), (1 - mask).expand(2, 3, 4, 5).double())

@@ -1,8 +1,9 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
 from .cnn import cnn
-from .complex import OnComplex, as_complex, as_real
+from .complex import OnCoils, OnComplex, as_complex, as_real
+from .consistency import keep
 from .recurrent import ConvGRU
 from .unet import UNet
 
-__all__ = ["ConvGRU", "OnComplex", "UNet", "as_complex", "as_real", "cnn"]
+__all__ = ["ConvGRU", "OnCoils", "OnComplex", "UNet", "as_complex", "as_real", "cnn", "keep"]

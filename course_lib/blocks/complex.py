@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..shapes import Image
+from ..errors import CourseError
+from ..shapes import Image, KSpace
 
 
 def as_real(x: Image) -> Tensor:
@@ -25,3 +26,22 @@ class OnComplex(nn.Module):
 
     def forward(self, x: Image) -> Image:
         return as_complex(self.net(as_real(x)))
+
+
+class OnCoils(nn.Module):
+    """A real network of 2 x `coils` channels, used on (batch, coil, height, width): real parts, then imaginary parts.
+
+    Data of fewer coils leave the other channels 0; more raise `CourseError`.
+    """
+
+    def __init__(self, net: nn.Module, coils: int):
+        super().__init__()
+        self.net, self.coils = net, coils
+
+    def forward(self, k: KSpace) -> KSpace:
+        found = k.shape[1]
+        if found > self.coils:
+            remedy = f"build the method with coils={found}, or compress the coils"
+            raise CourseError("too many coils for this network", f"at most {self.coils}", f"{found}", remedy)
+        k = torch.cat([k, k.new_zeros(len(k), self.coils - found, *k.shape[2:])], dim=1)
+        return as_complex(self.net(as_real(k).flatten(1, 2)).unflatten(1, (2, self.coils)))[:, :found]

@@ -12,6 +12,7 @@ from . import tuning as tuning
 from . import learned as learned
 from . import shift as shift
 from . import activations as activations
+from . import domains as domains
 # isort: on
 
 

@@ -15,6 +15,8 @@ from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import aloha as aloha
 from .kspace import loraks as loraks
+from .cross import w_net as w_net
+from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 # isort: on
