@@ -13,7 +13,9 @@ from .restore import wang_cnn as wang_cnn
 from .restore import unet as unet
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
+from .kspace import deep_spirit as deep_spirit
 from .kspace import aloha as aloha
+from .kspace import kspace_unet as kspace_unet
 from .kspace import loraks as loraks
 from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
