@@ -13,6 +13,7 @@ from . import learned as learned
 from . import shift as shift
 from . import activations as activations
 from . import domains as domains
+from . import interpolation as interpolation
 # isort: on
 
 
