@@ -108,7 +108,7 @@ def rank_tells(weighted: Tensor, plain: Tensor, completed: Tensor, filled: Tenso
     others = words(correlation(plain, completed)), words(correlation(weighted, completed - filled))
     remark = (
         f"Rank at {ENERGY:.0%} of the energy: {weighted.mean():.2f} of the largest one, {plain.mean():.2f} without "
-        f"weights (there the correlation is {others[0]}). Rank and NMSE of ALOHA minus that of zero-filling: {others[1]}."
+        f"weights (there the correlation is {others[0]}). Rank and NMSE over that of zero-filling: {others[1]}."
     )
     return Verdict(decide(effect, WEAK), effect, "rank correlation of the matrix's rank and NMSE", remark)
 
