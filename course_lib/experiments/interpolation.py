@@ -103,7 +103,7 @@ def share(k: KSpace, weighted: bool) -> float:
 
 
 def rank_tells(weighted: Tensor, plain: Tensor, completed: Tensor, filled: Tensor) -> Verdict:
-    """Rank of each slice's full matrix, NMSE (dB) of ALOHA and of zero-filling: is the error small where the rank is?"""
+    """Rank of each slice's full matrix, NMSE (dB) of ALOHA and of zero-filling: a small error where it is low?"""
     effect = correlation(weighted, completed)
     others = words(correlation(plain, completed)), words(correlation(weighted, completed - filled))
     remark = (
