@@ -19,6 +19,7 @@ from . import direct as direct
 from . import films as films
 from . import domains as domains
 from . import scan_specific as scan_specific
+from . import interpolation as interpolation
 # isort: on
 
 

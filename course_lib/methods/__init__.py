@@ -21,7 +21,9 @@ from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import raki as raki
 from .kspace import rraki as rraki
+from .kspace import deep_spirit as deep_spirit
 from .kspace import aloha as aloha
+from .kspace import kspace_unet as kspace_unet
 from .kspace import loraks as loraks
 from .direct import automap as automap
 from .direct import dautomap as dautomap

@@ -8,7 +8,7 @@ from ..errors import CourseError
 from ..shapes import KSpace, Maps
 from .espirit import calibration_size, espirit
 
-__all__ = ["calibration_size", "compress", "espirit", "mix", "noise_covariance", "walsh", "whiten"]
+__all__ = ["calibration_size", "compress", "espirit", "mix", "noise_covariance", "upright", "walsh", "whiten"]
 
 Matrix = Complex[Tensor, "batch virtual coil"]
 Virtual = Complex[Tensor, "batch virtual *extra height width"]
@@ -37,6 +37,14 @@ def compress(kspace: KSpace, coils: int) -> tuple[Virtual, Matrix]:
     vectors = torch.linalg.eigh(noise_covariance(kspace))[1]
     matrix = vectors.mH.flip(1)[:, :coils]
     return mix(matrix, kspace), matrix
+
+
+def upright(virtual: Virtual, matrix: Matrix) -> tuple[Virtual, Matrix]:
+    """The same virtual coils with their largest sample real and positive: principal components leave the phase open."""
+    samples = virtual.flatten(2)
+    largest = samples.gather(2, samples.abs().argmax(2, keepdim=True))
+    turn = torch.where(largest != 0, torch.sgn(largest).conj(), 1)
+    return (turn * samples).reshape(virtual.shape), turn * matrix
 
 
 def noise_covariance(noise: KSpace) -> Complex[Tensor, "batch coil coil"]:
