@@ -35,7 +35,7 @@ class DeepSPIRiT(Reconstructor):
         self.coils = coils
         self.K = nn.ModuleList(OnCoils(resnet(width, blocks, 2 * coils, 2 * coils), coils) for _ in range(count))
 
-    def virtual(self, y: KSpace) -> tuple[KSpace, Tensor]:
+    def virtual(self, y: KSpace) -> tuple[Tensor, Tensor]:
         return upright(*compress(y, min(self.coils, y.shape[1])))
 
     def kspace(self, y: KSpace, A: LinearOperator) -> KSpace:
