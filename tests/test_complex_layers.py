@@ -120,3 +120,14 @@ def test_the_2d_unet_keeps_the_names_of_its_weights():
         "down.0.0.weight", "down.0.3.weight", "bottom.0.weight", "bottom.3.weight", "up.0.0.weight",
         "merge.0.0.weight", "merge.0.3.weight", "last.weight", "last.bias",
     ]  # fmt: skip
+
+
+def test_a_3d_unet_computes_in_float32_on_a_cpu_whatever_autocast_says():
+    """In bfloat16 the gradient of a 3-D convolution's weight was NaN now and then."""
+    seen, x = {}, torch.randn(1, 2, 4, 8, 8)
+    for dims, image in ((2, x[:, :, 0]), (3, x)):
+        net = UNet(2, 1, dims=dims)
+        net.bottom[0].register_forward_hook(lambda layer, given, out, dims=dims: seen.update({dims: out.dtype}))
+        with torch.autocast("cpu", torch.bfloat16):
+            net(image)
+    assert seen == {2: torch.bfloat16, 3: torch.float32}

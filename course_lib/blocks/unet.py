@@ -60,6 +60,12 @@ class UNet(nn.Module):
         if x.ndim != self.dims + 2:
             wanted = f"{self.dims + 2} axes: batch, channel, {'time, ' if self.dims == 3 else ''}height, width"
             raise ShapeError("UNet", wanted, f"{tuple(x.shape)}", "a film has one axis more than an image")
+        if self.dims == 3 and x.device.type == "cpu":
+            with torch.autocast("cpu", enabled=False):  # PyTorch 2.13: a weight's bfloat16 gradient may be NaN there
+                return self._forward(x.float() if x.dtype == torch.bfloat16 else x)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         size, skips = x.shape[-self.dims :], []
         x = self._pad(x)
         for scale in self.down:
