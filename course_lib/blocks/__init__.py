@@ -5,11 +5,13 @@ from .complex import OnComplex, OnComplexChannels, as_complex, as_real, real_mat
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
 from .critic import Critic
+from .dense import dense
 from .encoder import Encoder
 from .layers import Layers, real
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
+from .srcnn import srcnn
 from .strided import StridedUNet
 from .transform import Transform, inverse_fourier
 from .unet import UNet
@@ -17,5 +19,6 @@ from .unet import UNet
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Layers", "ModReLU",
     "OnComplex", "OnComplexChannels", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
-    "complex_net", "complex_valued", "inverse_fourier", "real", "real_matrix", "refinement", "resnet", "two_channel",
+    "complex_net", "complex_valued", "dense", "inverse_fourier", "real", "real_matrix", "refinement", "resnet", "srcnn",
+    "two_channel",
 ]  # fmt: skip
