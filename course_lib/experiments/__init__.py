@@ -17,6 +17,7 @@ from . import structures as structures
 from . import adversarial as adversarial
 from . import direct as direct
 from . import films as films
+from . import resolution as resolution
 # isort: on
 
 
