@@ -351,14 +351,13 @@ for name, g in gain.items():
 print(
     f"{sum(p.numel() for p in first.parameters()):,} and {sum(p.numel() for p in residual.parameters()):,} parameters"
 )
-beaten = "SRCNN" if where.name == "ci" else "sinc"  # three seconds of training are few
-assert unseen["residual U-Net"].over(unseen[beaten]).low > 0 and gain["Hann"].high < 0 < gain["tuned TV"].low
+assert gain["Hann"].high < 0 < gain["tuned TV"].low and unseen["residual U-Net"].over(unseen["Hann"]).low > 0
 
 # %% [markdown]
-# Predict 2: a network gains less than most people expect, and TV gains too, without having seen a single head. Why? SENSE has no prior at all, and
-# gains as well: the coils' maps know something about the lines beside the measured ones (chapter 03), which the networks,
-# given one combined image, cannot use. After the three
-# seconds of profile `ci` the networks are hardly past their start. SRCNN must first learn to pass the image on; the
+# Predict 2: the networks gain less than most people expect, tenths of a decibel after such short training, or nothing; TV
+# gains, without having seen a single head. SENSE has no prior at all: its row shows how much the coils' maps alone know about
+# the lines beside the measured ones (chapter 03). After the three seconds of profile `ci` the networks are hardly past
+# their start. SRCNN must first learn to pass the image on; the
 # residual network begins with it. Which factors bring how much is claim 23, and whether the blocks or the
 # detour around them matter is claim 24: `python -m course_lib experiments 23 24`.
 
@@ -475,14 +474,15 @@ for name in ("SRCNN", "residual U-Net"):
     after, psnr = errors(back, few), [c.evaluate(m, few).mean("psnr") for m in (methods[name], back)]
     print(f"{name:16}inside {parts[name][0]:.3f} -> {after[0]:.3f}, outside {parts[name][1]:.3f} -> {after[1]:.3f}, "
           f"PSNR {psnr[0]:.2f} -> {psnr[1]:.2f} dB")  # fmt: skip
-    assert after[0] < parts[name][0] and psnr[1] > psnr[0]
+    assert after[0] < parts[name][0]
 print(f"SENSE           inside {parts['SENSE'][0]:.3f}, outside {parts['SENSE'][1]:.3f}, "
       f"PSNR {c.evaluate(sense, few).mean('psnr'):.2f} dB")  # fmt: skip
 
 # %% [markdown] tags=["solution"]
-# The error inside falls to what the noise leaves; that was to be expected. The surprise: the error *outside* falls, too, and the
-# PSNR rises, with one linear solve and nothing learned. It is the coils again: compare with the last line, SENSE without any
-# network. What the network adds to it is the difference. Chapter 15 builds this step into the network.
+# The error inside falls to what the noise leaves; that was to be expected. The surprise is outside: a solve that only minds the
+# measured lines can change the error in lines that were not measured. It is the coils: their maps mix neighbouring lines.
+# The last line, SENSE without any network, says how much of the result the network brought. Chapter 15 builds this step into
+# the network.
 
 # %% [markdown]
 # ## Two people, one scan
@@ -555,8 +555,8 @@ print("residual U-Net minus sinc: " + ", ".join(f"{case} {g:+.2f} dB" for case, 
 assert psnr["factor 2"]["tuned TV"] > psnr["factor 2"]["residual U-Net"]
 
 # %% [markdown]
-# At *factor 2* there is half as much again of data, and the network, taught to expect the blur of factor 3, sharpens what needs
-# no sharpening: TV is ahead. A network for super-resolution belongs to one resolution. Now small vessels, or lesions: bright
+# At *factor 2* there is half as much again of data: TV uses every line of it, the network was taught the blur of factor 3, and
+# TV is ahead. A network for super-resolution belongs to one resolution. Now small vessels, or lesions: bright
 # discs that no training image had. How much of their contrast comes back?
 
 # %%
@@ -566,10 +566,10 @@ back = {}
 for name, model in methods.items():
     back[name] = [sum(recovered(model, s, discs(s.image, r, i)) for i, s in enumerate(few)) / len(few) for r in radii]
     print(f"{name:20}" + "".join(f"{value:8.2f}" for value in back[name]))
-assert all(row[0] < row[-1] for row in back.values())
+assert all(back[name][0] < back[name][-1] for name in ("sinc", "tuned TV"))
 
 # %% [markdown]
-# The smaller, the paler, with every method: a disc of one pixel is mostly outside the measured lines. In the hearts of
+# The smaller, the paler: a disc of one pixel is mostly outside the measured lines. In the hearts of
 # Steeden and colleagues great vessels had the right diameter, small coronary arteries came out too narrow. The
 # table says why.
 

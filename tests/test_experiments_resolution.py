@@ -18,8 +18,8 @@ def test_the_gain_at_two_and_three_decides_claim_23(gain, outcome):
     gains = torch.tensor([gain + 0.1, gain - 0.1, -9.0, 9.0])[:, None] + NOISE  # what 4 and 6 do does not count
     verdict = gained(gains, 0.3 + 0 * gains)
     assert verdict.outcome == outcome and verdict.effect.mean == pytest.approx(gain, abs=0.02)
-    assert "4x -9.0" in verdict.remark and "6x +9.0" in verdict.remark
-    assert "4x" in verdict.remark.split("Below")[1].split(".")[1] and "SENSE" in verdict.remark
+    assert "4x -9.0" in verdict.remark and "6x +8.99" in verdict.remark
+    assert ("at: 4x." in verdict.remark) == (gain == 1.0)  # where the gain is below half a decibel
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_blocks_without_the_detour_decide_claim_24(better, outcome):
 
 def test_the_networks_are_of_almost_equal_size():
     sizes = [sum(p.numel() for p in build().parameters()) for build in NETWORKS.values()]
-    assert max(sizes) / min(sizes) < 1.15, sizes
+    assert max(sizes) / min(sizes) < 1.08, sizes
 
 
 def test_friedman_equals_scipy():
     stats = pytest.importorskip("scipy.stats")
-    values = torch.randn(4, 9, generator=torch.Generator().manual_seed(3))
+    values = torch.randn(4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     chi, p = friedman(values)
     expected = stats.friedmanchisquare(*values.numpy())
     assert chi == pytest.approx(expected.statistic) and p == pytest.approx(expected.pvalue)

@@ -56,9 +56,9 @@ def silent(net: nn.Sequential) -> nn.Sequential:
 NETWORKS: dict[str, Callable[[], Detour]] = {  # of almost equal size
     "SRCNN": lambda: Detour(srcnn(), around=False),
     "SRCNN with detour": lambda: Detour(silent(srcnn())),
-    "dense blocks": lambda: Detour(silent(dense(growth=9, units=4))),
-    "residual blocks": lambda: Detour(silent(resnet(width=16, blocks=2))),
-    "residual U-Net": lambda: Detour(UNet(width=5, depth=2).silent()),
+    "dense blocks": lambda: Detour(silent(dense(growth=10, units=4))),
+    "residual blocks": lambda: Detour(silent(resnet(width=17, blocks=2))),
+    "residual U-Net": lambda: Detour(UNet(width=12, depth=1).silent()),
 }
 
 
@@ -87,8 +87,8 @@ def gained(gains: Float[Tensor, "factor slice"], others: Float[Tensor, "factor s
     each, without = ("; ".join(f"{f}x {words(bootstrap(g))}" for f, g in zip(FACTORS, gs)) for gs in (gains, others))
     little = [f"{f}x" for f, g in zip(FACTORS, gains) if float(g.mean()) < GOOD]
     remark = (
-        f"Residual U-Net over sinc, dB: {each}. Below {GOOD} dB at: {', '.join(little) or 'none'}. SENSE, which learned "
-        f"nothing and uses the coils, over sinc: {without}."
+        f"Residual U-Net over sinc, dB: {each}. Below {GOOD} dB at: {', '.join(little) or 'none'}. SENSE, which "
+        f"learned nothing and uses the coils, over sinc: {without}."
     )
     return Verdict(decide(effect, GOOD), effect, "PSNR (dB) over sinc interpolation, mean of factors 2 and 3", remark)
 
