@@ -65,7 +65,7 @@ def claim_with_three_axes_a_slice_learns_from_its_neighbours(model, sample):
     torch.manual_seed(0)
     volume = torch.rand(1, 1, 8, 16, 16)
     f = SRUNet(width=4, depth=1, dims=3).f
-    f.last.weight.data.normal_()
+    torch.nn.init.normal_(f.last.get_parameter("weight"))
     changed = volume.clone()
     changed[:, :, 3] = 0
     assert (f(changed) - f(volume))[:, :, 4].abs().max() > 1e-3
