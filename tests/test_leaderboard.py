@@ -9,7 +9,7 @@ import torch
 from course_lib import leaderboard
 from course_lib.errors import CourseError
 from course_lib.leaderboard import board, fingerprint, measure
-from course_lib.leaderboard.settings import regular, settings
+from course_lib.leaderboard.settings import low, regular, settings
 from course_lib.methods import METHODS, card
 from course_lib.profiles import profile
 from course_lib.teach.board import board as draw
@@ -197,3 +197,13 @@ def test_the_settings_sample_what_they_say():
         lines = regular(R)(128, 0)[0, 0, 0]
         assert lines[64 - 13 : 64 + 13].all()
         assert len(set(lines[:50].nonzero().flatten().diff().tolist())) == 1  # outside the centre one distance
+
+
+def test_super_resolution_has_a_task_of_its_own():
+    tasks = settings()
+    assert set(tasks["centre"].methods) == {"zero_filled", "sense_cg", "cs_tv", "srcnn", "sr_unet"}
+    assert {"sense", "grappa"} <= set(tasks["regular"].methods)
+    assert not {"srcnn", "sr_unet"} & {name for key in tasks if key != "centre" for name in tasks[key].methods}
+    assert [e.acceleration for e in entries("srcnn")] == [2, 4]
+    assert [int(low(2, 4)(64, seed).sum()) for seed in (0, 1)] == [32, 16]  # training draws both
+    assert low(4)(64, 0)[0, 0, 0, 24:40].all()

@@ -164,3 +164,20 @@ def test_impossible_masks_are_refused_in_one_line(make):
     with pytest.raises(CourseError) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("width", [48, 31])
+def test_low_resolution_is_the_gapless_centre_and_nothing_else(width, factor):
+    mask = sampling.centre(width, factor)
+    start, stop = sampling.acs(mask)
+    assert mask.shape == (1, 1, 1, width) and mask.sum() == stop - start == round(width / factor)
+    assert abs((start + stop - 1) / 2 - width // 2) <= 0.5 or factor == 1  # k = 0 lies in its middle
+    block = sampling.centre((width, 24), factor)
+    assert torch.equal(block[0, 0], torch.outer(mask.flatten(), sampling.centre(24, factor).flatten()))
+
+
+def test_low_resolution_needs_a_line():
+    for factor in (0.5, 100):
+        with pytest.raises(CourseError, match="low resolution"):
+            sampling.centre(32, factor)

@@ -6,12 +6,14 @@ from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_value
 from .complex_unet import complex_net, two_channel
 from .consistency import keep
 from .critic import Critic
+from .dense import dense
 from .encoder import Encoder
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
+from .srcnn import srcnn
 from .strided import StridedUNet
 from .transform import Transform, inverse_fourier
 from .unet import UNet
@@ -19,6 +21,6 @@ from .unet import UNet
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
     "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "inverse_fourier", "keep", "real", "real_matrix",
-    "refinement", "resnet", "two_channel",
+    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
+    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from . import films as films
 from . import domains as domains
 from . import scan_specific as scan_specific
 from . import interpolation as interpolation
+from . import resolution as resolution
 # isort: on
 
 

@@ -7,7 +7,7 @@ from .. import data
 from ..methods.base import card
 from ..profiles import Profile
 from .fingerprint import fingerprint
-from .settings import ACCELERATIONS, SEVERAL_SEEDS, Setting, settings
+from .settings import SEVERAL_SEEDS, Setting, settings
 
 
 @dataclass(frozen=True)
@@ -63,5 +63,5 @@ def entries(where: Profile, seconds: float, methods: Sequence[str] = (), seeds: 
         for name in setting.methods:
             if not chosen or name in chosen:
                 for seed in range(seeds if name in SEVERAL_SEEDS else 1):
-                    for R in ACCELERATIONS:
+                    for R in setting.accelerations:
                         yield Entry(name, setting, R, seed, where, seconds)

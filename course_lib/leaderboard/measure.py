@@ -13,7 +13,6 @@ from ..methods.base import Reconstructor, card
 from ..sampling import effective_acceleration
 from ..train import fit
 from .entry import Entry
-from .settings import ACCELERATIONS
 
 TUNING = 6  # validation slices on which a knob is tuned
 
@@ -56,7 +55,7 @@ def _train(entry: Entry, file: Path) -> None:
     method, where = card(entry.method), entry.where
     model = method.build(**entry.built).to("cuda" if torch.cuda.is_available() else "cpu")
     strip = None if method.mixes_rows else where.strip
-    training = entry.setting.samples("train", where, *ACCELERATIONS, training=True, strip=strip)
+    training = entry.setting.samples("train", where, *entry.setting.accelerations, training=True, strip=strip)
     unfinished = file.with_name(f"{file.stem}_{entry.training}.run")
     run = fit(
         model,

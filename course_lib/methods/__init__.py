@@ -17,6 +17,8 @@ from .restore import dagan as dagan
 from .restore import gancs as gancs
 from .restore import unet_3d as unet_3d
 from .restore import phase_contrast as phase_contrast
+from .restore import srcnn as srcnn
+from .restore import sr_unet as sr_unet
 from .kspace import grappa as grappa
 from .kspace import spirit as spirit
 from .kspace import raki as raki

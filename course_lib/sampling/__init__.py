@@ -3,7 +3,7 @@
 A mask is a float tensor, 1 = acquired: lines (1, 1, 1, W), planes (1, 1, H, W), frames (1, 1, T, 1, W).
 """
 
-from .lines import equispaced, kt, random, uniform, within
+from .lines import centre, equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
@@ -11,7 +11,7 @@ from .read import acs, effective_acceleration, effective_accelerations, lattice,
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt", "lattice",
-    "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf", "uniform",
-    "within",
+    "Draw", "acs", "centre", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt",
+    "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf",
+    "uniform", "within",
 ]  # fmt: skip

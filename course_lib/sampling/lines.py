@@ -75,6 +75,21 @@ def kt(
     return torch.from_numpy(masks)[None, None, :, None, :]
 
 
+def centre(size: int | tuple[int, int], factor: float) -> Float[Tensor, "1 1 rows width"]:
+    """A scan of low resolution: only the central 1 / factor of the lines is acquired, without a gap.
+
+    size: the width, for low resolution from left to right; (height, width) for a block that is low in both directions,
+    with factor^2 times fewer samples.
+    """
+    sides = (size,) if isinstance(size, int) else size
+    blocks = []
+    for side in sides:
+        if factor < 1 or round(side / factor) < 1:
+            raise CourseError("low resolution", f"a factor from 1 to {side}", f"{factor}")
+        blocks.append(_lines(_centre(side, round(side / factor))))
+    return blocks[-1] if len(blocks) == 1 else blocks[0].transpose(-1, -2) * blocks[1]
+
+
 def within(mask: Tensor, start: int, stop: int) -> Tensor:
     """The mask with the columns outside [start, stop) cleared: fastMRI's zero-padded columns were never acquired."""
     columns = torch.arange(mask.shape[-1], device=mask.device)

@@ -66,8 +66,7 @@ def claim_with_one_coil_its_layers_can_be_the_inverse_fourier_transform(model, s
     model, small, inverse = type(model)((8, 6)), 1e-3, torch.kron(inverse_fourier(8), inverse_fourier(6))
     for part, rows in zip((model.real, model.imaginary), real_matrix(inverse).chunk(2)):
         part.h[1].weight.data, part.h[3].weight.data = small * rows, torch.eye(48)
-        for layer in (part.h[1], part.h[3]):
-            layer.bias.data.zero_()
+        part.h[1].bias.data, part.h[3].bias.data = torch.zeros(48), torch.zeros(48)
         part.f = part.deconv = nn.Identity()
     k = fft2c(sample.image)[:, None, 12:20, 13:19]
     x = model(k, type(sample.A)(torch.ones(1, 1, 1, 6), torch.ones_like(k))) / small
