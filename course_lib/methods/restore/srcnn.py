@@ -51,6 +51,7 @@ def claim_it_sees_the_interpolated_image_and_never_the_data_again(model, sample)
     y, A = sample.kspace, sample.A
     unseen = (1 - sample.mask) * y.abs().max()
     assert (model(y + unseen, A) - model(y, A)).abs().max() < 1e-4
+    assert (model(y, A) - model.f(A.H(y))).abs().max() < 1e-5
     assert (A(model(y, A)) - y).abs().max() > 1e-3  # so what was measured need not stay
 
 
