@@ -48,7 +48,7 @@ class TimeDifference(LinearOperator):
         return (x.roll(-1, -3) - x).unsqueeze(1)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        return (y.roll(1, -3) - y)[:, 0]
+        return y[:, 0].roll(1, -3) - y[:, 0]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
