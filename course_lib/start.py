@@ -35,6 +35,8 @@ def start(where: Profile, seconds: float | None = None) -> dict:
             effective = effective_acceleration(samples[0].mask)
             print(f"\n{title}: R = {R} (effective {effective:.2f}), {len(samples)} slices")
             print(table(rows, baseline="cs_tv"))
+            gain = inside["dc_cnn"].over(inside["cs_tv"])
+            print(f"PSNR inside the head, dc_cnn - cs_tv: {gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
             tables[f"{split} R={R}"] = _numbers(rows, inside)
     print(f"\nDone in {time.monotonic() - began:.0f} s. Next: make lab, and open chapter 00.")
     return {"tables": tables, "seconds": time.monotonic() - began}

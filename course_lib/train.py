@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from .errors import CourseError
 from .evaluate import evaluate
 from .methods.base import Reconstructor
 from .muon import Muon
+
+AHEAD = 6  # batches that are made while a GPU trains on the one before
 
 
 @dataclass
@@ -68,7 +72,7 @@ def fit(
     if save_to is not None and save_to.exists():
         run.best, facts = checkpoint.load(save_to, model, optimisers)
         run = Run(best=run.best, **facts)
-    batches = _forever(train, batch, seed + run.steps)
+    batches = _batches(train, batch, seed + run.steps, next(model.parameters()).device)
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
@@ -99,7 +103,6 @@ def _optimisers(model: Reconstructor, lr: float, critic_lr: float) -> dict[str, 
 
 def _step(model: Reconstructor, optimisers: dict[str, Optimizer], sample: Sample, pace: float) -> float:
     """The critic's turn, if there is one, then the model's; returns the model's loss."""
-    sample = sample.to(next(model.parameters()).device)
     if "critic" in optimisers:
         _lower(model.critic_loss, optimisers["critic"], sample, pace)
     return _lower(model.loss, optimisers["optimiser"], sample, pace)
@@ -139,9 +142,23 @@ def _copy(model: Reconstructor) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
-def _forever(samples: Sequence[Sample], batch: int, seed: int) -> Iterator[Sample]:
+def _batches(samples: Sequence[Sample], batch: int, seed: int, device: torch.device) -> Iterator[Sample]:
+    """Batches on the device, without end; threads make those for a GPU, which would otherwise wait for each."""
+    make = lambda chosen: stack([samples[i] for i in chosen]).to(device)
+    choices = _choices(len(samples), batch, seed)
+    if device.type == "cpu":
+        yield from map(make, choices)
+    with ThreadPoolExecutor(AHEAD) as pool:
+        waiting = deque(pool.submit(make, next(choices)) for _ in range(AHEAD))
+        while True:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(make, next(choices)))
+
+
+def _choices(count: int, batch: int, seed: int) -> Iterator[list[int]]:
+    """Which samples make a batch: all of them in random order, then in another one."""
     rng = torch.Generator().manual_seed(seed)
     while True:
-        order = torch.randperm(len(samples), generator=rng).tolist()
-        for i in range(0, len(order) - batch + 1, batch):
-            yield stack([samples[j] for j in order[i : i + batch]])
+        order = torch.randperm(count, generator=rng).tolist()
+        for i in range(0, count - batch + 1, batch):
+            yield order[i : i + batch]

@@ -1,10 +1,13 @@
 """Every method keeps the contract."""
 
+import math
+
 import pytest
 
 from course_lib import diff
-from course_lib.check import contract
+from course_lib.check import contract, phantom, small
 from course_lib.methods import METHODS
+from course_lib.train import fit
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -27,3 +30,21 @@ def test_the_difference_of_two_methods_is_that_of_their_classes():
     lines = diff("dc_cnn", "modl").splitlines()
     assert "-class DCCNN(Reconstructor):" in lines and "+class MoDL(Reconstructor):" in lines
     assert not any("@method" in line or "differs" in line for line in lines)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", METHODS)
+def test_the_method_on_a_gpu_is_that_on_a_cpu(name):
+    sample = phantom(name)
+    there, model = sample.to("cuda"), small(name)
+    x = model(sample.kspace, sample.A).detach()
+    y = small(name).to("cuda")(there.kspace, there.A).detach().cpu()
+    assert (x - y).norm() < 1e-2 * x.norm()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", [name for name, card in METHODS.items() if card.learns == "database"])
+def test_the_method_trains_on_a_gpu(name):
+    model, samples = small(name).to("cuda"), [phantom(name, seed=seed) for seed in range(2)]
+    run = fit(model, samples, samples, seconds=2, batch=2, checks=1, progress=False)
+    assert run.steps > 1 and all(map(math.isfinite, run.losses))

@@ -8,13 +8,17 @@ from ..shapes import Image, KSpace
 
 
 def as_real(x: Image) -> Tensor:
-    """Complex (batch, *extra, height, width) -> real (batch, 2, *extra, height, width)."""
-    return torch.stack([x.real, x.imag], dim=1)
+    """Complex (batch, *extra, height, width) -> real (batch, 2, *extra, height, width).
+
+    It is a view: in memory the channels stay last, which convolutions like best.
+    """
+    return torch.view_as_real(x.resolve_conj()).movedim(-1, 1)
 
 
 def as_complex(x: Tensor) -> Image:
     """Real (batch, 2, *extra, height, width) -> complex (batch, *extra, height, width), in float32 at least."""
-    return torch.complex(*(x if x.dtype == torch.float64 else x.float()).unbind(dim=1))
+    wide = x if x.dtype == torch.float64 else x.float()
+    return torch.view_as_complex(wide.movedim(1, -1).contiguous())
 
 
 def real_matrix(m: Tensor) -> Tensor:

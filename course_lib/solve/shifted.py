@@ -12,6 +12,7 @@ from ..ops.sense import Sense
 from .linear import cg, dot
 
 WIDEST = 256  # pixels of a row; the cost of its inverse grows with the third power, beyond this CG is faster
+FEW = 16  # columns of a matrix that is inverted as a whole
 LEAST = 1e-3  # shift; rounding is magnified by its inverse, below this CG is more accurate in single precision
 Solve = Callable[[Tensor, Tensor | None], Tensor]  # (right-hand side, start) -> solution
 
@@ -35,7 +36,20 @@ def shifted_inverse(A: LinearOperator, s: Tensor, iterations: int = 10) -> Solve
 
 def _inverse(matrices: Tensor, shift: Tensor) -> Tensor:
     matrices.diagonal(dim1=-2, dim2=-1).add_(shift)
-    return torch.cholesky_inverse(torch.linalg.cholesky(matrices))
+    return _blockwise(matrices)
+
+
+def _blockwise(matrices: Tensor) -> Tensor:
+    """The inverses of positive definite [[P, Q], [Q^H, R]]: products of halves, twice as fast as a factorisation."""
+    if matrices.shape[-1] <= FEW:
+        return torch.linalg.inv(matrices)
+    half = matrices.shape[-1] // 2
+    P, Q, R = matrices[..., :half, :half], matrices[..., :half, half:], matrices[..., half:, half:]
+    inverse_of_P = _blockwise(P)
+    T = inverse_of_P @ Q
+    S = _blockwise(R - Q.mH @ T)
+    U = T @ S
+    return torch.cat([torch.cat([inverse_of_P + U @ T.mH, -U], -1), torch.cat([-U.mH, S], -1)], -2)
 
 
 def _times(matrices: Tensor) -> Solve:
