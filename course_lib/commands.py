@@ -42,11 +42,11 @@ def train(method: str, name: str | None, accelerations: list[int], seconds: floa
     output = output or default_weights(method)
     settings = {} if where.name == "gpu" else c.small
     model = c.build(**settings).to("cuda" if torch.cuda.is_available() else "cpu")
-    strip = None if c.mixes_rows else where.strip
+    strip, batch = c.cut(where.strip, where.batch)
     training = data.slices("train", protocol(*accelerations), where.name, training=True, strip=strip)
     validation = data.slices("val", protocol(accelerations[0]), where.name)
     unfinished = output.with_suffix(".run")
-    run = fit(model, training, validation, seconds or where.seconds, batch=where.batch, save_to=unfinished)
+    run = fit(model, training, validation, seconds or where.seconds, batch=batch, save_to=unfinished)
     psnr = max(p for _, p in run.validation)
     weights.save(
         model, output, method, settings, {"profile": where.name, "seconds": run.seconds, "validation_psnr": psnr}

@@ -11,7 +11,7 @@ from .errors import CourseError
 @dataclass(frozen=True)
 class Profile:
     """seconds: what `start`, `train` and the leaderboard spend on a network; a training step sees `batch` strips of
-    `strip` rows of an image, or whole images.
+    `strip` rows of an image, or whole images (`Card.cut` says which a method takes).
     """
 
     name: str

@@ -52,8 +52,9 @@ def _classics(where: Profile, R: int) -> dict[str, Reconstructor]:
 
 def _train(where: Profile, seconds: float) -> Reconstructor:
     model = card("dc_cnn").build(**card("dc_cnn").small)
-    training = data.slices("train", protocol(*ACCELERATIONS), where.name, training=True, strip=where.strip)
-    run = fit(model, training, data.slices("val", protocol(4), where.name), seconds, batch=where.batch)
+    strip, batch = card("dc_cnn").cut(where.strip, where.batch)
+    training = data.slices("train", protocol(*ACCELERATIONS), where.name, training=True, strip=strip)
+    run = fit(model, training, data.slices("val", protocol(4), where.name), seconds, batch=batch)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"   {run.steps} steps, {parameters:,} parameters, validation PSNR {run.validation[-1][1]:.2f} dB")
     return model

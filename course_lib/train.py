@@ -2,9 +2,7 @@
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +12,12 @@ from torch.optim import Adam, Optimizer
 from tqdm.auto import tqdm
 
 from . import checkpoint
-from .data.sample import Sample, stack
+from .batches import batches
+from .data.sample import Sample
 from .errors import CourseError
 from .evaluate import evaluate
 from .methods.base import Reconstructor
 from .muon import Muon
-
-AHEAD = 6  # batches that are made while a GPU trains on the one before
 
 
 @dataclass
@@ -72,12 +69,12 @@ def fit(
     if save_to is not None and save_to.exists():
         run.best, facts = checkpoint.load(save_to, model, optimisers)
         run = Run(best=run.best, **facts)
-    batches = _batches(train, batch, seed + run.steps, next(model.parameters()).device)
+    made = batches(train, batch, seed + run.steps, next(model.parameters()).device)
     start = time.monotonic() - run.seconds
     try:
         with tqdm(total=round(seconds), initial=round(run.seconds), unit="s", disable=not progress, leave=False) as bar:
             while run.seconds < seconds:
-                run.losses.append(_step(model, optimisers, next(batches), schedule(run.seconds / seconds)))
+                run.losses.append(_step(model, optimisers, next(made), schedule(run.seconds / seconds)))
                 run.seconds = time.monotonic() - start
                 bar.update(int(run.seconds) - bar.n)
                 if run.seconds > seconds * (len(run.validation) + 1) / (checks + 1):
@@ -140,25 +137,3 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 def _copy(model: Reconstructor) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
-
-
-def _batches(samples: Sequence[Sample], batch: int, seed: int, device: torch.device) -> Iterator[Sample]:
-    """Batches on the device, without end; threads make those for a GPU, which would otherwise wait for each."""
-    make = lambda chosen: stack([samples[i] for i in chosen]).to(device)
-    choices = _choices(len(samples), batch, seed)
-    if device.type == "cpu":
-        yield from map(make, choices)
-    with ThreadPoolExecutor(AHEAD) as pool:
-        waiting = deque(pool.submit(make, next(choices)) for _ in range(AHEAD))
-        while True:
-            yield waiting.popleft().result()
-            waiting.append(pool.submit(make, next(choices)))
-
-
-def _choices(count: int, batch: int, seed: int) -> Iterator[list[int]]:
-    """Which samples make a batch: all of them in random order, then in another one."""
-    rng = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(count, generator=rng).tolist()
-        for i in range(0, count - batch + 1, batch):
-            yield order[i : i + batch]

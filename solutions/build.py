@@ -32,7 +32,7 @@ SOLUTION = re.compile(r"^([ \t]*)#: solution\n.*?^[ \t]*#: end\n?", re.MULTILINE
 MARKER = re.compile(r"^[ \t]*#: (solution|end)\n?", re.MULTILINE)
 STUB = 'raise NotImplementedError("your code here")'
 QUESTION = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # a question's source would tell its answer
-COLOURS = (176, 112, 80, 48)  # of stored pictures beside their commonest; a live one has 256 in all
+COLOURS = (176, 112, 80, 48, 32, 20)  # of stored pictures beside their commonest; a live one has 256 in all
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -97,6 +97,8 @@ def lighten(notebook: NotebookNode, limit: int = 1_000_000) -> None:
         for data, picture in live:
             small = few_colours(picture, others=colours)
             data["image/png"] = b64encode(min(picture, small, key=len)).decode()
+    if (size := len(nbformat.writes(notebook).encode())) >= limit:
+        raise SystemExit(f"the executed notebook has {size} bytes, {limit} or more: fewer or smaller figures")
 
 
 def few_colours(picture: bytes, common: int = 16, others: int = 48) -> bytes:

@@ -19,7 +19,7 @@ FLOORS = {  # a new module or folder needs a floor here; "methods" alone is meth
     2: "metrics sampling ops scores checkpoint profiles",
     3: "losses solve muon clinical",
     4: "blocks data",
-    5: "methods.base",
+    5: "methods.base batches",
     6: "train evaluate weights methods.classic methods.restore methods.kspace methods.direct methods.cross "
     "methods.unrolled methods.unsupervised",
     7: "methods check leaderboard experiments reconstruct",

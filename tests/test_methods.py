@@ -25,6 +25,11 @@ def test_card_is_complete(name):
     assert set(card.small) <= set(card.cls.__init__.__annotations__)
 
 
+def test_what_sees_few_rows_trains_on_more_and_thinner_strips():
+    assert METHODS["dc_cnn"].cut(32, 2) == (16, 4) and METHODS["unet"].cut(32, 2) == (32, 2)
+    assert METHODS["kiki_net"].cut(32, 2) == METHODS["dc_cnn"].cut(None, 2) == (None, 2)
+
+
 def test_the_difference_of_two_methods_is_that_of_their_classes():
     assert diff("modl", "modl") == ""
     lines = diff("dc_cnn", "modl").splitlines()

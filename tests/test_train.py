@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from course_lib import checkpoint, train, weights
+from course_lib import checkpoint, weights
+from course_lib.batches import batches
 from course_lib.data.phantom import phantom_sample
 from course_lib.errors import CourseError
 from course_lib.evaluate import evaluate, head, tune
@@ -50,8 +51,8 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
 def test_batches_made_ahead_come_in_the_same_order():
     """As for a GPU; `meta` is a device that every machine has."""
     samples = [phantom_sample(8, width) for width in range(8, 13)]
-    made = {d: train._batches(samples, 1, seed=3, device=torch.device(d)) for d in ("cpu", "meta")}
-    widths = {d: [next(batches).image.shape[-1] for _ in range(20)] for d, batches in made.items()}
+    made = {d: batches(samples, 1, seed=3, device=torch.device(d)) for d in ("cpu", "meta")}
+    widths = {d: [next(endless).image.shape[-1] for _ in range(20)] for d, endless in made.items()}
     assert widths["meta"] == widths["cpu"] and set(widths["cpu"]) == set(range(8, 13))
     made["meta"].close()
 

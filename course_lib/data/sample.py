@@ -63,6 +63,8 @@ def stack(samples: list[Sample]) -> Sample:
     """
     if len(samples) == 1:
         return samples[0]
+    if {type(s) for s in samples} != {Sample}:
+        raise ShapeError("samples along spokes cannot be one batch", "batches of 1", f"{len(samples)}", "batch=1")
     if len({s.kspace.shape[1:] for s in samples}) > 1:
         sizes = ", ".join(sorted({str(tuple(s.kspace.shape[1:])) for s in samples}))
         remedy = "batches of 1, or give Slices one `size` and `coils` for all files"

@@ -54,7 +54,7 @@ def _train(entry: Entry, file: Path) -> None:
     torch.manual_seed(entry.seed)
     method, where = card(entry.method), entry.where
     model = method.build(**entry.built).to("cuda" if torch.cuda.is_available() else "cpu")
-    strip = None if method.mixes_rows else where.strip
+    strip, batch = method.cut(where.strip, where.batch)
     training = entry.setting.samples("train", where, *entry.setting.accelerations, training=True, strip=strip)
     unfinished = file.with_name(f"{file.stem}_{entry.training}.run")
     run = fit(
@@ -62,7 +62,7 @@ def _train(entry: Entry, file: Path) -> None:
         training,
         _some("val", entry),
         entry.seconds,
-        batch=where.batch,
+        batch=1 if entry.setting.alone else batch,
         seed=entry.seed,
         save_to=unfinished,
         progress=False,

@@ -20,7 +20,7 @@ SMALL = (32, 32)  # of methods that are built for one size, whose weights grow w
 class Setting:
     """`methods` compete on the samples of `source` at each of the accelerations.
 
-    size: of the images, where it is not the data set's.
+    size: of the images, where it is not the data set's. alone: its samples cannot be joined to batches.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Setting:
     methods: tuple[str, ...]
     size: tuple[int, int] | None = None
     accelerations: tuple[int, ...] = ACCELERATIONS
+    alone: bool = False
 
     def samples(
         self, split: str, where: Profile, *accelerations: int, training: bool = False, strip: int | None = None
@@ -46,7 +47,7 @@ def settings() -> dict[str, Setting]:
             "centre", "low resolution: the central 1/R of the lines", static(low), _those(_low), accelerations=(2, 4)
         ),
         Setting("small", "random lines at 32 x 32", static(protocol, SMALL), _those(_one_size), SMALL),
-        Setting("heart", "films of a beating heart along spokes", hearts, _those(_film)),
+        Setting("heart", "films of a beating heart along spokes", hearts, _those(_film), alone=True),
         Setting("flow", "films of flow in two encodings, random lines in each frame", vessels, _those(_encodings)),
     )
     return {task.name: task for task in tasks}

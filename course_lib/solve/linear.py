@@ -21,17 +21,19 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 def cg(A: Map, b: Tensor, x: Tensor | None = None, iterations: int = 10, watch: Watch | None = None) -> Tensor:
     """Solve A x = b for a Hermitian positive A by conjugate gradients (Hestenes & Stiefel 1952), from `x` or 0.
 
-    b, x: (batch, ...). A sample that is solved (zero residual) keeps its value. Gradients flow through the loop.
+    b, x: (batch, ...). A sample that is solved, to within rounding, keeps its value: where A is singular, rounding
+    alone would carry it away. Gradients flow through the loop.
     """
     r = b if x is None else b - A(x)
     x = torch.zeros_like(b) if x is None else x
-    p, rr = r, dot(r, r)
+    solved = (10 * torch.finfo(b.dtype).eps) ** 2 * dot(b, b)
+    p, rr = r, _above(solved, dot(r, r))
     for i in range(iterations):
         q = A(p)
         step = _ratio(rr, dot(p, q))
         x = x + step * p
         r = r - step * q
-        rr, rr_before = dot(r, r), rr
+        rr, rr_before = _above(solved, dot(r, r)), rr
         p = r + _ratio(rr, rr_before) * p
         if watch:
             watch(x, i)
@@ -59,6 +61,11 @@ def safe_step(A: LinearOperator, x: Tensor) -> Tensor:
         return torch.ones(len(x), *[1] * (x.ndim - 1), dtype=x.real.dtype, device=x.device)
     start = torch.randn(x.shape[1:], dtype=x.dtype, generator=torch.Generator().manual_seed(0))
     return 0.95 / power(A.N, start.to(x.device).expand(x.shape), iterations=20)
+
+
+def _above(least: Tensor, value: Tensor) -> Tensor:
+    """`value`, and 0 where it is not above `least`."""
+    return torch.where(value > least, value, 0)
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from ..base import Reconstructor, method
     ref=50,
     section="2.5",
     learns="database",
+    thin=True,
     small=dict(cascades=10, width=32, depth=3),
     differs=(
         "many coils: the closed form of Eq. 5 becomes a small inverse for each row of the image, or CG where rows mix",
@@ -67,8 +68,7 @@ def claim_with_one_coil_acquired_samples_are_kept(model, sample):
 
 def claim_lam_weighs_acquired_samples_and_missing_ones_come_from_the_network(model, sample):
     A, y = _one_coil(sample)
-    model.f = nn.ModuleList([nn.Identity()])
-    model.lam.data.fill_(3)
+    model.f, model.lam.data = nn.ModuleList([nn.Identity()]), torch.tensor(3.0)
     everywhere = type(A)(1 + 0 * A.mask, A.maps)
     proposed = everywhere(2 * A.H(y))
     expected = (1 - A.mask) * proposed + A.mask * (proposed + 3 * y) / 4
