@@ -10,6 +10,9 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --disable-pip-version-check -qq -c constraints.txt
 
+# One process a core, four at most: each test uses one thread and up to 2 GB.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup --maxschedchunk 1
+
 .PHONY: help course lab test check format notebooks run answers colab bench data clean
 
 help:  ## this list
@@ -23,13 +26,13 @@ lab: .venv/course.stamp  ## open JupyterLab at chapter 00
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb
 
 test: .venv/dev.stamp  ## every test
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests $(PARALLEL)
 
 check: .venv/dev.stamp  ## style, types and the quick tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m pyright
-	$(PY) -m pytest tests -m "not slow"
+	$(PY) -m pytest tests $(PARALLEL) -m "not slow"
 
 format: .venv/dev.stamp  ## put the code into ruff's format
 	$(PY) -m ruff check --fix .

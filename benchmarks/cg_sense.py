@@ -10,7 +10,7 @@ from course_lib.solve import cg
 
 from .compare import relative
 from .harness import Goal, Row, Scale
-from .peers import bartorch_sense, mrpro_sense, sigpy_sense
+from .peers import array, bartorch_sense, mrpro_sense, sigpy_sense
 from .problem import Problem, adjoint, normal
 
 ITERATIONS = 10
@@ -51,14 +51,14 @@ def limit(maps: Tensor, axes: tuple[int, ...]):
 
 def peers(y: Tensor, mask: Tensor, maps: Tensor) -> dict:
     def sigpy():
-        import numpy as np
         import sigpy
 
-        A, data = sigpy_sense(mask, maps), y[0].cpu().numpy()
+        A, data = sigpy_sense(mask, maps), array(y[0])
 
         def run():
-            x = np.zeros(A.ishape, np.complex64)
-            solver = sigpy.alg.ConjugateGradient(A.N, A.H(data), x, max_iter=ITERATIONS)
+            b = A.H(data)
+            x = 0 * b
+            solver = sigpy.alg.ConjugateGradient(A.N, b, x, max_iter=ITERATIONS)
             while not solver.done():
                 solver.update()
             return x

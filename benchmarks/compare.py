@@ -18,5 +18,7 @@ def relative(reference: torch.Tensor | np.ndarray) -> Callable[[object], float]:
 
 
 def plain(x: object) -> torch.Tensor:
-    """An array of any library as complex128 on the CPU."""
+    """An array of any library, or a list of them, as complex128 on the CPU."""
+    if isinstance(x, list):
+        return torch.stack([plain(one) for one in x])
     return torch.as_tensor(x).detach().cpu().to(torch.complex128)

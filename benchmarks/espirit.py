@@ -12,6 +12,7 @@ from course_lib.solve.calibrate import espirit
 
 from .compare import plain
 from .harness import Goal, Row, Scale
+from .peers import array
 from .problem import Problem
 
 CALIBRATION, KERNEL, THRESHOLD = 24, 6, 0.02
@@ -29,8 +30,15 @@ def rows(scale: Scale) -> Iterator[Row]:
     def sigpy():
         import sigpy.mri
 
-        data = kspace[0].cpu().numpy()
-        settings = {"calib_width": size, "thresh": THRESHOLD, "kernel_width": KERNEL, "crop": 0, "show_pbar": False}
+        data = array(kspace[0])
+        settings = {
+            "device": sigpy.get_device(data),
+            "calib_width": size,
+            "thresh": THRESHOLD,
+            "kernel_width": KERNEL,
+            "crop": 0,
+            "show_pbar": False,
+        }
         return lambda: sigpy.mri.app.EspiritCalib(data, **settings).run()
 
     def bartorch():

@@ -13,6 +13,7 @@ from course_lib.solve.grappa import grappa
 
 from .compare import relative
 from .harness import Goal, Row, Scale
+from .peers import numpy_only
 from .problem import Problem, forward
 
 CALIBRATION, KERNEL, LAM = 24, (5, 4), 1e-3
@@ -31,8 +32,11 @@ def _row(scale: Scale, problem: Problem, full: torch.Tensor, R: int) -> Row:
     mask = uniform(scale.n, R, min(CALIBRATION, scale.n)).to(scale.device)
     y = problem.kspace(mask, NOISE)
     start, stop = acs(mask)
-    data = y[0].movedim(0, -1).cpu().numpy().astype(np.complex128)  # what cgrappa takes
-    block = np.ascontiguousarray(data[:, start:stop])
+
+    def arrays():
+        data = numpy_only(y[0].movedim(0, -1)).astype(np.complex128)  # what cgrappa takes
+        return data, np.ascontiguousarray(data[:, start:stop])
+
     settings = {"kernel_size": (5, 5), "coil_axis": -1}
 
     def ours():
@@ -41,11 +45,13 @@ def _row(scale: Scale, problem: Problem, full: torch.Tensor, R: int) -> Row:
     def cgrappa():
         from pygrappa import cgrappa
 
+        data, block = arrays()
         return lambda: np.moveaxis(cgrappa(data, block, **settings), -1, 0)
 
     def mdgrappa():
         from pygrappa import mdgrappa
 
+        data, block = arrays()
         return lambda: np.moveaxis(mdgrappa(data, block, **settings), -1, 0)
 
     return Row(

@@ -9,6 +9,7 @@ from torch import Tensor
 from . import trajectory
 from .compare import plain, relative
 from .harness import Goal, Row, Scale
+from .peers import array, numpy_only
 from .problem import Problem
 
 TOLERANCE = 2e-3
@@ -73,7 +74,7 @@ def peers(images: Tensor, data: Tensor, spokes: Tensor) -> dict[str, Pair]:
         plans = [finufft.Plan(2, (n, n), isign=-1, **settings), finufft.Plan(1, (n, n), isign=1, **settings)]
         for plan in plans:
             plan.setpts(ky, kx)
-        x, y = images.cpu().numpy(), data.cpu().flatten(1).numpy()
+        x, y = numpy_only(images), numpy_only(data.flatten(1))
         return lambda: plans[0].execute(x) / n, lambda: plans[1].execute(y) / n
 
     def bartorch():
@@ -85,7 +86,7 @@ def peers(images: Tensor, data: Tensor, spokes: Tensor) -> dict[str, Pair]:
     def sigpy():
         import sigpy
 
-        coordinates, x, y = (n * spokes).float().cpu().numpy(), images.cpu().numpy(), data.cpu().numpy()
+        coordinates, x, y = array((n * spokes).float()), array(images), array(data)
         A = sigpy.linop.NUFFT(x.shape, coordinates)
         return lambda: A(x), lambda: A.H(y)
 

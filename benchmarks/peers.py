@@ -8,14 +8,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .harness import Missing
+
+
+def array(x: Tensor):
+    """What sigpy takes: a NumPy array, or CuPy's of the same GPU."""
+    if not x.is_cuda:
+        return x.numpy()
+    import cupy
+
+    return cupy.asarray(x)
+
+
+def numpy_only(x: Tensor) -> np.ndarray:
+    """What a library without code for a GPU takes: its time would be compared with that of another machine."""
+    if x.is_cuda:
+        raise Missing("it has no code for a GPU")
+    return x.numpy()
+
+
+def sigpy_weights(mask: Tensor, maps: Tensor):
+    """The mask as sigpy takes it, (1, n, n)."""
+    return array(mask[0].float().expand(1, *maps.shape[-2:]).contiguous())
+
 
 def sigpy_sense(mask: Tensor, maps: Tensor):
-    """sigpy's operator for one sample: NumPy arrays (n, n) -> (coil, n, n)."""
+    """sigpy's operator for one sample: arrays (n, n) -> (coil, n, n)."""
     import sigpy.mri
 
-    height, width = maps.shape[-2:]
-    weights = mask[0].cpu().numpy().astype(np.float32)
-    return sigpy.mri.linop.Sense(maps[0].cpu().numpy(), weights=np.broadcast_to(weights, (1, height, width)))
+    return sigpy.mri.linop.Sense(array(maps[0]), weights=sigpy_weights(mask, maps))
 
 
 def bartorch_sense(mask: Tensor, maps: Tensor, batch: tuple[int, ...] = ()):
@@ -48,8 +69,8 @@ def normals(x: Tensor, mask: Tensor, maps: Tensor) -> dict[str, Callable]:
     """A^H A x of every peer, ready for `Row.peers`; x (batch, n, n)."""
 
     def sigpy():
-        N, arrays = sigpy_sense(mask, maps).N, list(x.cpu().numpy())
-        return lambda: np.stack([N(one) for one in arrays])
+        N, arrays = sigpy_sense(mask, maps).N, [array(one) for one in x]
+        return lambda: [N(one) for one in arrays]
 
     def bartorch():
         A = bartorch_sense(mask, maps, (len(x),) if len(x) > 1 else ())

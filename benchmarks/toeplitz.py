@@ -10,6 +10,7 @@ from . import trajectory
 from .compare import plain, relative
 from .harness import Goal, Row, Scale
 from .nufft import TOLERANCE, pixels
+from .peers import numpy_only
 from .problem import Problem
 
 
@@ -61,7 +62,7 @@ def finufft_pair(x: Tensor, maps: Tensor, spokes: Tensor) -> Callable[[], np.nda
     points = (2 * np.pi * spokes.double().cpu().flatten(0, 1)).float().T.contiguous().numpy()
     for plan in (there, back):
         plan.setpts(*points)
-    image, S = x.cpu().numpy(), maps[0].cpu().numpy()
+    image, S = numpy_only(x), numpy_only(maps[0])
     return lambda: (S.conj() * back.execute(there.execute(S * image))).sum(0) / image.size
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 from torch import Tensor
 
 from course_lib import build
@@ -10,7 +9,7 @@ from course_lib.ops import Sense
 
 from . import reach
 from .harness import Row, Scale
-from .peers import bartorch_sense
+from .peers import array, bartorch_sense, sigpy_weights
 from .problem import Problem
 
 LAM = 0.001
@@ -31,10 +30,12 @@ def contenders(y: Tensor, mask: Tensor, maps: Tensor) -> dict:
     def sigpy():
         import sigpy.mri
 
-        data, S = y[0].cpu().numpy(), maps[0].cpu().numpy()
-        weights = np.broadcast_to(mask[0].cpu().numpy(), (1, *S.shape[1:]))
+        data, S, weights = array(y[0]), array(maps[0]), sigpy_weights(mask, maps)
+        device = sigpy.get_device(data)
         app = sigpy.mri.app.L1WaveletRecon
-        return lambda n: app(data, S, LAM, weights=weights, wave_name="db4", max_iter=n, show_pbar=False).run()
+        return lambda n: app(
+            data, S, LAM, weights=weights, wave_name="db4", max_iter=n, device=device, show_pbar=False
+        ).run()
 
     def bartorch():
         from bartorch.optim import FISTA

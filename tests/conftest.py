@@ -12,6 +12,8 @@ CACHE = ROOT / ".cache" / "tests"  # git ignores it; kept between runs, so that 
 os.environ.setdefault("COURSE_PROFILE", "ci")
 os.environ.pop("COURSE_DATA", None)  # the tests are written for the embedded data set
 os.environ["MPLBACKEND"] = "Agg"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # the processes of `make test` share the cores; what they start does, too
 for name, folder in {
     "XDG_CACHE_HOME": CACHE,
     "MPLCONFIGDIR": CACHE / "matplotlib",

@@ -25,6 +25,7 @@ QUIET = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 EVERYTHING_IS_DRAWN = {"@jupyterlab/notebook-extension": {"tracker.jupyterlab-settings": {"windowingMode": "none"}}}
+pytestmark = pytest.mark.xdist_group("browser")  # one browser, in one process
 WRONG = "def transform(x):\n    return torch.fft.fft2(x, norm='ortho')\n\n\ncheck.ch01_transform(transform)"
 
 
