@@ -74,7 +74,7 @@ print(f"each network trains for {seconds} s")
 # Real anatomy and a real scan under open licences (`data/PROVENANCE.md` names source and licence of each), split by subject:
 # the test person was never seen in training, and nothing is trained on the real scan.
 #
-# Chapter 15 trained on strips of 32 rows, since rows of the image never mix. A convolution in k-space mixes them: it must
+# Chapter 15 trains on strips of a few rows, since rows of the image never mix. A convolution in k-space mixes them: it must
 # see whole slices, and a step costs four times as much.
 
 # %%
@@ -642,7 +642,7 @@ quiz.choice(
 
 # %%
 quiz.choice(
-    "3. Why can KIKI-Net not be trained on strips of 32 rows, as DC-CNN can?",
+    "3. Why can KIKI-Net not be trained on strips of a few rows, as DC-CNN can?",
     right={"its K mixes k-space along the readout, and a strip has another k-space": "Its samples lie further apart."},
     wrong={
         "its receptive field is too small": "A small field would do very well with a strip.",
