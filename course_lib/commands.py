@@ -126,10 +126,11 @@ def reconstruct_file(
 
 
 def ready(method: str, path: Path | None) -> Reconstructor:
-    """A method that can be used: classical as it is, learned with weights."""
+    """A method that can be used: classical as it is, learned with your weights or those that came with the course."""
     if card(method).learns != "database":
         return card(method).build()
-    path = path or default_weights(method)
+    own = default_weights(method)
+    path = path or (own if own.exists() else weights.bundled(method) or own)
     if not path.exists():
         raise CourseError(f"{method} has no weights", str(path), "no such file", f"python -m course_lib train {method}")
     return weights.load(path, method)

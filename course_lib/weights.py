@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 from .errors import CourseError
 from .methods.base import Reconstructor, card
 
+BUNDLED = Path(__file__).parent.parent / "results"  # what the leaderboard left, and came with the course
+
 
 def save(model: Reconstructor, path: str | Path, name: str, settings: dict, facts: dict) -> Path:
     """Write the weights of method `name`, built with `settings`; `facts` (profile, seconds) go into the header too.
@@ -55,6 +57,12 @@ def load(path: str | Path, name: str | None = None) -> Reconstructor:
         raise CourseError(f"{path}: {odd} does not fit", f"{wanted.get(odd)}", f"{there.get(odd)}", "train again")
     model.load_state_dict(tensors)
     return model
+
+
+def bundled(name: str) -> Path | None:
+    """The weights of a method that came with the course, of the largest profile there are some of; None without any."""
+    found = (BUNDLED / f"weights_{profile}" / f"{name}_random_0.safetensors" for profile in ("gpu", "cpu"))
+    return next((path for path in found if path.exists()), None)
 
 
 def _opened(path: str | Path):

@@ -206,6 +206,14 @@ def test_weights_come_back_with_their_settings(tmp_path):
     assert torch.equal(back(s.kspace, s.A), model(s.kspace, s.A)) and weights.facts(file)["seconds"] == 3
 
 
+def test_the_weights_that_come_with_the_course_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    assert weights.bundled("dc_cnn") is None
+    for profile in ("cpu", "gpu"):
+        path = weights.save(tiny(), tmp_path / f"weights_{profile}" / "dc_cnn_random_0.safetensors", "dc_cnn", {}, {})
+        assert weights.bundled("dc_cnn") == path and weights.bundled("modl") is None
+
+
 def test_bad_weights_get_one_line(tmp_path):
     settings = {"cascades": 2, "width": 4, "depth": 2}
     file = weights.save(tiny(), tmp_path / "w.safetensors", "dc_cnn", settings | {"width": 5}, {})

@@ -12,7 +12,7 @@ from .sources import Source, hearts, static, vessels
 
 ACCELERATIONS = (4, 8)
 EVERYWHERE = ("zero_filled", "sense_cg", "cs_tv")  # what methods are measured against
-SEVERAL_SEEDS = ("wang_cnn", "unet", "residual_unet", "dc_cnn", "modl", "kiki_net", "w_net")
+SEVERAL_SEEDS = ("wang_cnn", "unet", "residual_unet", "dc_cnn", "modl", "kiki_net")
 SMALL = (32, 32)  # of methods that are built for one size, whose weights grow with its square
 
 
