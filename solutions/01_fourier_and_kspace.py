@@ -901,6 +901,26 @@ print(c.show("gridding"))
 print(f"\ncomputing in this chapter: {time.perf_counter() - START:.0f} s")
 
 # %% [markdown]
+# ## Project
+#
+# > **Exercise 5** · project · 90 minutes · importance ★★☆
+# >
+# > There is time for a quarter of the lines. Which ones? Design at least four patterns with the *same number* of lines: the
+# > centre only, every fourth, random, and one of your own with a dense centre. Predict their order for a smooth head and for
+# > an object of thin lines; then measure.
+# >
+# > | points | for |
+# > |---|---|
+# > | 2 | four masks with equal numbers of lines; effective acceleration printed for each |
+# > | 2 | the point spread function of each: width of the main lobe and largest side lobe, in one table |
+# > | 3 | zero-filled images of at least three slices of two persons, NRMSE of each, and a drawn object of thin lines |
+# > | 2 | an answer: which number of the point spread function predicted the order, and where it failed |
+# > | 1 | your own pattern, and the object that defeats it |
+# >
+# > <details><summary>Hint 1</summary>The number of lines is `mask.sum()`. Adjust the last line at random until all are equal.</details>
+# > <details><summary>Hint 2</summary>A point spread function is the transform of the mask; divide by its value at 0.</details>
+
+# %% [markdown]
 # ## References
 #
 # - O'Sullivan (1985). A fast sinc function gridding algorithm for Fourier inversion in computer tomography. *IEEE Trans. Med. Imaging* [10.1109/TMI.1985.4307723](https://doi.org/10.1109/TMI.1985.4307723)

@@ -979,6 +979,26 @@ print(c.show("sense_cg"))
 print(f"\ncomputing in this chapter: {time.perf_counter() - START:.0f} s")
 
 # %% [markdown]
+# ## Project
+#
+# > **Exercise 6** · project · 90 minutes · importance ★★☆
+# >
+# > Four people choose $\lambda$ for you: the discrepancy principle, generalised cross-validation, a validation image, and an
+# > oracle that knows the truth. Let them compete: three noise levels, two masks, Tikhonov and one other prior of this chapter.
+# > Who comes closest to the oracle, and who pays for it?
+# >
+# > | points | for |
+# > |---|---|
+# > | 2 | all four on the same grid of at least nine values, the noise level known only to the first |
+# > | 2 | a table: noise x mask x chooser, NRMSE and the chosen value |
+# > | 3 | at least eight images, paired differences to the oracle with bootstrap intervals |
+# > | 2 | the noise level given to the first is wrong by a factor 1.5: what happens, and why |
+# > | 1 | one image for which the best chooser is still wrong, shown |
+# >
+# > <details><summary>Hint 1</summary>Write the four as functions (y, A, grid) -> value, so that the loop over them is one line.</details>
+# > <details><summary>Hint 2</summary>A paired difference is taken image by image; the interval comes from drawing images with replacement.</details>
+
+# %% [markdown]
 # ## References
 #
 # - Hestenes & Stiefel (1952). Methods of conjugate gradients for solving linear systems. *J. Res. Natl. Bur. Stand.* [10.6028/jres.049.044](https://doi.org/10.6028/jres.049.044)

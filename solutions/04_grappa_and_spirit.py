@@ -875,6 +875,25 @@ print(c.show("grappa"))
 print(f"\ncomputing in this chapter: {time.perf_counter() - START:.0f} s")
 
 # %% [markdown]
+# ## Project
+#
+# > **Exercise 7** · project · 120 minutes · importance ★★☆
+# >
+# > Calibration lines cost time. For a fixed *total* number of lines, is it better to spend them on calibration or between the
+# > gaps? Compare R = 2, 3 and 4 with the number of central lines that fits the total, for GRAPPA and SPIRiT, on the real scan.
+# >
+# > | points | for |
+# > |---|---|
+# > | 2 | at least three splits with equal totals; effective acceleration printed for each |
+# > | 2 | kernel and ridge tuned anew for each split, on validation data |
+# > | 3 | NRMSE for unseen slices and the real scan, paired differences with intervals between the two best splits |
+# > | 2 | noise and structured error apart: repeat with added noise, subtract |
+# > | 1 | a rule in one sentence, and a case where it fails |
+# >
+# > <details><summary>Hint 1</summary>With width n, acceleration R and c central lines about n / R + c (1 - 1 / R) lines are acquired.</details>
+# > <details><summary>Hint 2</summary>Tune on two or three slices; the grid may be coarse.</details>
+
+# %% [markdown]
 # ## References
 #
 # - Pruessmann et al. (1999). SENSE: sensitivity encoding for fast MRI. *Magn. Reson. Med.* [10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S](https://doi.org/10.1002/%28SICI%291522-2594%28199911%2942%3A5%3C952%3A%3AAID-MRM16%3E3.0.CO%3B2-S)

@@ -1130,6 +1130,25 @@ print(c.show("wang_cnn"))
 print(f"\ncomputing in this chapter: {time.perf_counter() - START:.0f} s")
 
 # %% [markdown]
+# ## Project
+#
+# > **Exercise 7** · project · 120 minutes · importance ★★☆
+# >
+# > You have 60 seconds of training. Spend them: deeper, wider, a larger learning rate, more data, or another loss? Plan at most
+# > twelve trainings *before* you run the first, and find the best network for the validation persons; then, once, test it.
+# >
+# > | points | for |
+# > |---|---|
+# > | 2 | a plan written first: what each training is meant to tell, and what would end the search |
+# > | 2 | equal seconds for all, learning rate chosen for each size; all twelve results listed, also the bad ones |
+# > | 3 | the final network, the chapter's and tuned TV on the unseen person and the real scan, paired, with intervals |
+# > | 2 | the same final network trained three times: is its lead larger than its luck? |
+# > | 1 | one picture of where it fails |
+# >
+# > <details><summary>Hint 1</summary>Search coarsely first: two values of each, far apart.</details>
+# > <details><summary>Hint 2</summary>Never look at the test person while you choose. If you did, say so: the result is then a validation result.</details>
+
+# %% [markdown]
 # ## References
 #
 # - Rosenblatt (1958). The perceptron: a probabilistic model for information storage and organization in the brain. *Psychol. Rev.* [10.1037/h0042519](https://doi.org/10.1037/h0042519)
