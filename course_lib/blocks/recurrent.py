@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 Channels = Float[Tensor, "batch inside height width"]
 Hidden = Float[Tensor, "batch outside height width"]
-Film = Float[Tensor, "time batch channels height width"]
+Film = Float[Tensor, "time batch 2 height width"]
+States = Float[Tensor, "time batch hidden height width"]
 
 
 class ConvGRU(nn.Module):
@@ -57,7 +58,7 @@ class Recurrent(nn.Module):
         for p in self.W[4].parameters():
             nn.init.zeros_(p)
 
-    def over_time(self, u: Film) -> Film:
+    def over_time(self, u: States) -> States:
         """h[t] = relu(u[t] + T h[t - 1]) from h = 0 on, plus the same with the film run backwards."""
         both = torch.cat([u, u.flip(0)], 1)
         h, found = torch.zeros_like(both[0]), []
@@ -67,7 +68,7 @@ class Recurrent(nn.Module):
         there, back = torch.stack(found).chunk(2, 1)
         return there + back.flip(0)
 
-    def forward(self, x: Film, states: list[Film] | None = None) -> tuple[Film, list[Film]]:
+    def forward(self, x: Film, states: list[States] | None = None) -> tuple[Film, list[States]]:
         each = lambda conv, h: conv(h.flatten(0, 1)).unflatten(0, h.shape[:2])
         u = each(self.W[0], x)
         before = states or [torch.zeros_like(u)] * 4
