@@ -162,6 +162,14 @@ def test_methods_of_films_say_what_they_need():
         build("unet_3d", width=2, depth=1)(s.kspace, s.A)
     with pytest.raises(ShapeError, match="batch, 2, time"):
         build("phase_contrast", width=2, depth=1)(s.kspace, s.A)
+    with pytest.raises(ShapeError, match="batch, time, height, width"):
+        build("crnn", width=2)(s.kspace, s.A)
+
+
+def test_a_recurrent_network_takes_lines_and_spokes():
+    film = moving.heart(1, 16, 4).film
+    for s in (cine.lines(film, 2, 1, coils=2), cine.spokes(film, 5, 1, coils=2)):
+        assert build("crnn", iterations=2, width=2)(s.kspace, s.A).shape == s.image.shape
 
 
 def test_differences_in_time_see_time_only():

@@ -10,7 +10,7 @@ import torch
 
 from ...blocks import Recurrent, as_complex, as_real
 from ...solve import cg, shifted_inverse
-from ..base import Reconstructor, method
+from ..base import Reconstructor, filmed, method
 
 
 @method(
@@ -32,7 +32,7 @@ class CRNN(Reconstructor):
         self.f, self.lam = Recurrent(width), torch.nn.Parameter(torch.tensor(lam))
 
     def forward(self, y, A):
-        x, states = A.H(y), None
+        x, states = filmed(A.H(y)), None
         AHy, solve = x, shifted_inverse(A, 1 / self.lam, self.cg_iterations)
         for _ in range(self.iterations):
             correction, states = self.f(as_real(x).movedim(2, 0), states)
