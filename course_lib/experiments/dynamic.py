@@ -84,7 +84,7 @@ def both_redundancies(levels: dict[str, Tensor], sizes: dict[str, int]) -> Verdi
     drops = "; ".join(f"{name} {words(bootstrap(levels['CRNN'] - levels[name]))}" for name in RIVALS)
     each = ", ".join(f"{name} {float(v.mean()):.2f} dB ({sizes[name]:,} parameters)" for name, v in levels.items())
     remark = (
-        f"One coil, R = {RATE}, phantoms, equal steps, one training each: {each}. CRNN minus {drops} dB. Frame by frame "
-        "is DC-CNN in 2-D; without memory, the kernels that would read it are idle."
+        f"One coil, R = {RATE}, phantoms, equal steps, one training each: {each}. CRNN minus {drops} dB. Frame by "
+        "frame is DC-CNN in 2-D; without memory, the kernels that would read it are idle."
     )
     return Verdict(decide(effect, VISIBLE), effect, "PSNR (dB), CRNN minus the best of its ablations", remark)

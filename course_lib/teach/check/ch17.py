@@ -109,8 +109,8 @@ ch17_blunted = Exercise(
         "window too short: it holds `reach` frames on each side of the middle one": _blunted(
             window=lambda n: range(n + 1)
         ),
-        "only full windows: a beat is a circle, its last frame stands before the first": lambda v, n: (
-            ejection_fraction(v.unfold(0, 2 * n + 1, 1).mean(-1))
+        "only full windows: a beat is a circle, its last frame stands before the first": lambda v, n: ejection_fraction(
+            v.unfold(0, 2 * n + 1, 1).mean(-1)
         ),
         "the ends are repeated: a beat is a circle, its last frame stands before the first": _ends_repeated,
         "percent: return a fraction": lambda v, n: 100 * _blunted()(v, n),
@@ -140,10 +140,10 @@ ch17_spread = Exercise(
         "orthonormal only: divide by the peak in the middle, so that it is 1": lambda mask: (
             psf(mask).abs() * mask.sum() / mask.numel() ** 0.5
         ),
-        "the middle lies in the corner: frequency 0 belongs to row time // 2, x = 0 to column width // 2": lambda mask: (
+        "the middle lies in the corner: f = 0 belongs to row time // 2, x = 0 to column width // 2": lambda mask: (
             torch.fft.ifftshift(psf(mask).abs())
         ),
-        "frame by frame: transform along time, too": lambda mask: _over_k(mask).abs() / (mask.sum(-1, True) / mask.shape[-1]),
+        "frame by frame: transform along time, too": lambda mask: _over_k(mask).abs() / mask.mean(-1, keepdim=True),
         "magnitudes are asked for: a spread has a phase, which no figure shows": psf,
         "energy: take the magnitude, not its square": lambda mask: psf(mask).abs().square(),
         "turned: rows are temporal frequencies, columns are places": lambda mask: psf(mask).abs().mT,

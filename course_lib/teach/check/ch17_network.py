@@ -40,8 +40,12 @@ def _sweep(block: Any, u: Tensor) -> Any:
 
 
 def _walk(
-    module: Recurrent, u: Tensor, h: Tensor | None = None, act: Callable[[Tensor], Tensor] = torch.relu, read: bool = True
-) -> Tensor:  # fmt: skip
+    module: Recurrent,
+    u: Tensor,
+    h: Tensor | None = None,
+    act: Callable[[Tensor], Tensor] = torch.relu,
+    read: bool = True,
+) -> Tensor:
     h, found = torch.zeros_like(u[0]) if h is None else h, []
     for now in u:
         h = act(now + module.T(h)) if read else act(now)
