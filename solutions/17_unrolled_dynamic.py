@@ -623,14 +623,14 @@ figures.heat(drawn, "change", (0, 0.2))
 
 # %% tags=["solution"]
 def forwards(f):
-    def over_time(u):
+    def walk(u):
         h, states = torch.zeros_like(u[0]), []
         for now in u:
             h = (now + f.T(h)).relu()
             states.append(h)
         return 2 * torch.stack(states)  # as large as the sum of two
 
-    f.over_time = over_time
+    f.over_time = walk
 
 
 changes = {

@@ -21,6 +21,6 @@ from .unet import UNet
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
     "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Recurrent", "Residual", "StridedUNet",
-    "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
+    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip
