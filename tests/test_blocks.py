@@ -10,6 +10,7 @@ from course_lib.blocks import (
     Encoder,
     OnCoils,
     OnComplex,
+    Recurrent,
     StridedUNet,
     UNet,
     as_complex,
@@ -144,6 +145,35 @@ def test_a_gradient_reaches_the_first_image_through_time():
     assert h is not None
     h.square().sum().backward()
     assert x.grad is not None and (x.grad.abs().flatten(1).amax(1) > 0).all()
+
+
+def test_recurrence_over_time_and_iterations_is_its_formulas():
+    """Written out, frame by frame and direction by direction, in two iterations."""
+    net, x = stirred(Recurrent(3)), torch.randn(4, 2, 2, 5, 6)
+    before = [torch.zeros(4, 2, 3, 5, 6)] * 4
+    states = None
+    for _ in range(2):
+        correction, states = net(x, states)
+        h = torch.zeros(4, 2, 3, 5, 6)
+        for order in (range(4), range(3, -1, -1)):
+            state = torch.zeros(2, 3, 5, 6)
+            for t in order:
+                state = (net.W[0](x[t]) + net.T(state) + net.V[0](before[0][t])).relu()
+                h[t] += state
+        found = [h]
+        for i in (1, 2, 3):
+            found.append(torch.stack([(net.W[i](a) + net.V[i](b)).relu() for a, b in zip(found[-1], before[i])]))
+        assert all(torch.allclose(a, b) for a, b in zip(states, found, strict=True))
+        assert torch.allclose(correction, torch.stack([net.W[4](a) for a in found[-1]]))
+        before = found
+    assert not Recurrent(3)(x)[0].any()  # at the start nothing is corrected
+
+
+def test_hidden_states_are_made_where_the_data_are():
+    """Released code made them on a GPU, whatever the data were on. The device `meta` is everywhere."""
+    correction, states = Recurrent(3).to("meta")(torch.empty(4, 1, 2, 5, 6, device="meta"))
+    assert {a.device.type for a in (correction, *states)} == {"meta"}
+    assert Recurrent(3).float()(torch.zeros(4, 1, 2, 5, 6, dtype=torch.float32))[0].dtype == torch.float32
 
 
 def test_real_and_imaginary_part_are_two_channels():

@@ -10,8 +10,9 @@ from course_lib.data import cine, moving, stack
 from course_lib.data.phantom import phantom_sample
 from course_lib.data.phase import smooth_phase
 from course_lib.errors import CourseError, ShapeError
-from course_lib.ops import Sense, TimeDifference, fft2c
+from course_lib.ops import FiniteDifference, Sense, TimeDifference, fft2c
 from course_lib.scores import bootstrap
+from course_lib.solve import power
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -162,6 +163,14 @@ def test_methods_of_films_say_what_they_need():
         build("unet_3d", width=2, depth=1)(s.kspace, s.A)
     with pytest.raises(ShapeError, match="batch, 2, time"):
         build("phase_contrast", width=2, depth=1)(s.kspace, s.A)
+    with pytest.raises(ShapeError, match="batch, time, height, width"):
+        build("crnn", width=2)(s.kspace, s.A)
+
+
+def test_a_recurrent_network_takes_lines_and_spokes():
+    film = moving.heart(1, 16, 4).film
+    for s in (cine.lines(film, 2, 1, coils=2), cine.spokes(film, 5, 1, coils=2)):
+        assert build("crnn", iterations=2, width=2)(s.kspace, s.A).shape == s.image.shape
 
 
 def test_differences_in_time_see_time_only():
@@ -169,6 +178,14 @@ def test_differences_in_time_see_time_only():
     same = x[:, :1].expand(1, 3, 4, 5)
     assert not TimeDifference()(same).any()
     assert torch.equal(TimeDifference()(x)[0, 0, 2], x[0, 0] - x[0, 2])  # the beat is a circle
+
+
+def test_differences_in_time_and_space_are_both_and_their_norm_is_bounded():
+    x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)) + 0j
+    y = TimeDifference(space=0.5)(x)
+    assert torch.equal(y[:, :1], TimeDifference()(x)) and torch.equal(y[:, 1:], 0.5 * FiniteDifference()(x))
+    norm = power(TimeDifference(space=0.5).N, x, iterations=200).item()
+    assert 0.9 * 6 < norm <= 6  # 4 + 8 / 4
 
 
 def test_total_variation_in_time_keeps_a_still_heart_and_smooths_a_moving_one():

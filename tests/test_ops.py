@@ -104,6 +104,9 @@ OPERATORS: dict[str, Case] = {
     "Mask": Case(lambda lead, size: Mask(dots(1, lead, size)[:, 0]), same),
     "Hankel": Case(windows, lambda shape: (shape[0], (shape[-2] - 2) * (shape[-1] - 3), COILS * 12)),
     "TimeDifference": Case(lambda lead, size: TimeDifference(), lambda shape: (shape[0], 1, *shape[1:])),
+    "TimeDifference in space, too": Case(
+        lambda lead, size: TimeDifference(space=0.3), lambda shape: (shape[0], 3, *shape[1:])
+    ),
     "FiniteDifference": Case(lambda lead, size: FiniteDifference(), lambda shape: (shape[0], 2, *shape[1:])),
     "Wavelet": Case(lambda lead, size: Wavelet(2), same),
     "Adjoint": Case(lambda lead, size: Fourier().H, same),

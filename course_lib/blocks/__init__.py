@@ -10,7 +10,7 @@ from .dense import dense
 from .encoder import Encoder
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
-from .recurrent import ConvGRU
+from .recurrent import ConvGRU, Recurrent
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
 from .srcnn import srcnn
@@ -20,7 +20,7 @@ from .unet import UNet
 
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Recurrent", "Residual", "StridedUNet",
+    "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
+    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

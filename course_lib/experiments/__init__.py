@@ -18,6 +18,7 @@ from . import adversarial as adversarial
 from . import direct as direct
 from . import films as films
 from . import domains as domains
+from . import dynamic as dynamic
 from . import scan_specific as scan_specific
 from . import interpolation as interpolation
 from . import resolution as resolution

@@ -111,6 +111,14 @@ def encoded(x: Image) -> Image:
     return x
 
 
+def filmed(x: Image) -> Image:
+    """`x` as what recurrent methods need it to be, or an error: one image for each time."""
+    if x.ndim != 4:
+        wanted = "(batch, time, height, width)"
+        raise ShapeError("a method of films", wanted, f"{tuple(x.shape)}", "course_lib.data.cine.lines of a film")
+    return x
+
+
 def method(
     name: str,
     *,

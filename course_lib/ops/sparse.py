@@ -42,13 +42,18 @@ class TimeDifference(LinearOperator):
     """Film (batch, *extra, time, height, width) -> differences to the next frame (batch, 1, *extra, time, ...).
 
     The last frame goes on with the first: a heartbeat is a circle. The squared norm of the operator is at most 4.
+    space: so many times the `FiniteDifference` come with it, (batch, 3, ...); then 4 + 8 space^2 at most.
     """
 
+    space: float = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
-        return (x.roll(-1, -3) - x).unsqueeze(1)
+        y = (x.roll(-1, -3) - x).unsqueeze(1)
+        return torch.cat([y, self.space * FiniteDifference()(x)], 1) if self.space else y
 
     def adjoint(self, y: Tensor) -> Tensor:
-        return y[:, 0].roll(1, -3) - y[:, 0]
+        x = y[:, 0].roll(1, -3) - y[:, 0]
+        return x + self.space * FiniteDifference().adjoint(y[:, 1:]) if self.space else x
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,7 +14,7 @@ from .cases import images
 Forward = Callable[[Any, Tensor, Sense], Any]
 
 
-def _films() -> list[tuple[Tensor, Sense]]:
+def films() -> list[tuple[Tensor, Sense]]:
     """(y, A) of two coils: two films of three frames, and one of odd sizes; every frame has other lines."""
     found = []
     for batch, size in ((2, (3, 8, 8)), (1, (4, 6, 7))):
@@ -64,7 +64,7 @@ def _no_gradient(self, y: Tensor, A: Sense) -> Tensor:
 
 ch08_unet_3d = Exercise(
     reference=UNet3D,
-    cases=_films,
+    cases=films,
     run=_run,
     mistakes={
         "no residual: the network finds the correction, add it to m": _wrong(
