@@ -366,9 +366,12 @@ _, control = played(1.0)
 for name, found in {"critic alone": way, "pixels": control}.items():
     print(f"{name:13} PSNR every ten rounds:", ", ".join(f"{p:.1f}" for p in found["PSNR"]), "dB")
     print(f"{'':13} invented edges:", ", ".join(f"{p:.0f}" for p in found["invented"]), "%")
-spread = [max(found["PSNR"]) - min(found["PSNR"]) for found in (way, control)]
-print(f"largest minus smallest PSNR: {spread[0]:.1f} dB with the critic alone, {spread[1]:.1f} dB with pixels")
-assert spread[0] > spread[1]
+later = [
+    sum(found["PSNR"][len(found["PSNR"]) // 2 :]) / (len(found["PSNR"]) - len(found["PSNR"]) // 2)
+    for found in (way, control)
+]
+print(f"mean PSNR of the second half: {later[0]:.1f} dB with the critic alone, {later[1]:.1f} dB with pixels")
+assert later[0] < later[1]
 figures.lines({"critic alone": way["PSNR"], "pixels": control["PSNR"]}, "tens of rounds", "PSNR (dB)")
 
 # %%
@@ -380,8 +383,8 @@ size = sample.image.shape[-1]
 figures.images(panels, truth=sample.image, zoom=(size // 4, size // 3, size // 4, size // 4), error_limit=1.0)
 
 # %% [markdown]
-# Predict 1: the critic alone never settles. What pleased it ten rounds ago it has since learned to see through, so the generator
-# moves on, and nothing pulls it back to this patient. The measured samples are right in all three images, the projection
+# Predict 1: with pixels the image comes nearer to the truth; with the critic alone it wanders. What pleased the critic ten
+# rounds ago it has since learned to see through, so the generator moves on, and nothing pulls it back to this patient. The measured samples are right in all three images, the projection
 # sees to that; the rest is what each loss asked for.
 
 # %% [markdown]

@@ -103,11 +103,8 @@ def combine(k: KSpace, A: LinearOperator) -> Image:
 def encoded(x: Image) -> Image:
     """`x` as what methods of flow need it to be, or an error: reference and velocity-encoded image, and time."""
     if x.ndim != 5 or x.shape[1] != 2:
-        wanted, remedy = (
-            "(batch, 2, time, height, width)",
-            "course_lib.data.cine.lines of a film of data.moving.vessels",
-        )
-        raise ShapeError("a method of flow", wanted, f"{tuple(x.shape)}", remedy)
+        remedy = "course_lib.data.cine.lines of a film of data.moving.vessels"
+        raise ShapeError("a method of flow", "(batch, 2, time, height, width)", f"{tuple(x.shape)}", remedy)
     return x
 
 
