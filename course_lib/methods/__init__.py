@@ -33,6 +33,8 @@ from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
+from .unsupervised import noise2noise as noise2noise
+from .unsupervised import dictionary_learning as dictionary_learning
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]
