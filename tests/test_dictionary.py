@@ -116,6 +116,7 @@ def test_an_atom_that_nobody_uses_becomes_the_patch_that_is_fitted_worst():
     C[0, 0], C[1, 1] = 1, 2
     better, _ = ksvd(P, D, C)
     assert torch.allclose(better[:, 2].abs(), torch.tensor([0, 0, 0.5**0.5, 0.5**0.5]))
+    assert (better[:, 2].conj() @ better[:, 3]).abs() < 0.99  # and the next one another patch
 
 
 def test_learning_finds_a_planted_dictionary():

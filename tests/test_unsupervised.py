@@ -12,7 +12,10 @@ from course_lib.methods import METHODS, Reconstructor
 from course_lib.methods.base import Card
 from course_lib.train import fit
 
-PRIORS = {"gan_prior", "adapted_gan"}  # learn what images look like from images that belong to no scan: they see no data
+PRIORS = {
+    "gan_prior",
+    "adapted_gan",
+}  # learn what images look like from images that belong to no scan: they see no data
 
 
 def learners() -> list[str]:

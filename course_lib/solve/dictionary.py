@@ -59,13 +59,14 @@ def ksvd(P: Tensor, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     With the other atoms taken away those patches are E; the best g d^T for them is the largest singular triple of E.
     The error never rises. An atom that nobody uses becomes the patch that is fitted worst.
     """
-    D, C = D.clone(), C.clone()
+    D, C, taken = D.clone(), C.clone(), []
     r = P - C @ D.T
     for j in range(D.shape[1]):
         users = C[:, j].nonzero()[:, 0]
         if len(users) == 0:
-            worst = r.norm(dim=1).argmax()
+            worst = r.norm(dim=1).index_fill(0, torch.tensor(taken, dtype=torch.long, device=r.device), 0).argmax()
             D[:, j] = P[worst] / P[worst].norm().clamp_min(1e-12)
+            taken.append(int(worst))  # the next such atom becomes another patch
             continue
         E = r[users] + C[users, j, None] * D[:, j]
         D[:, j] = torch.linalg.eigh(E.T @ E.conj())[1][:, -1]

@@ -98,6 +98,12 @@ def without(C, j):
     return torch.cat([C[:, :j], 0 * C[:, j : j + 1], C[:, j + 1 :]], 1)
 
 
+def columns_of_v(P, D, C, j):
+    """V instead of V^H, as svd is often written."""
+    u, s, vh = torch.linalg.svd((P - without(C, j) @ D.T) * (C[:, j : j + 1] != 0), full_matrices=False)
+    return vh.mH[:, 0], s[0] * u[:, 0]
+
+
 def long_atom(P, D, C, j):
     d, g = renew(P, D, C, j)
     return d * g.norm(), g / g.norm()
@@ -131,7 +137,7 @@ WRONG = {
         "everybody has a say": lambda P, D, C, j: first_pair(P - without(C, j) @ D.T),
         "own share missing": lambda P, D, C, j: first_pair((P - C @ D.T) * (C[:, j : j + 1] != 0)),
         "others not taken away": lambda P, D, C, j: first_pair(P * (C[:, j : j + 1] != 0)),
-        "conjugate": lambda P, D, C, j: (renew(P, D, C, j)[0].conj(), renew(P, D, C, j)[1]),
+        "conjugate": columns_of_v,
         "atom not of unit length": long_atom,
     },
 }
