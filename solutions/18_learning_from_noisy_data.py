@@ -655,10 +655,10 @@ for name in ("Noise2Noise", "on lines", "clean twin", "dictionary"):
 # %% [markdown]
 # Read it in three steps.
 #
-# - *Truth or no truth?* Compare the three networks. In so few steps the stripes of the target cost Noise2Noise
-#   something; the loss on lines costs less. The theory says where the three are going, not that they walk equally fast.
-#   For plain noise, with equal steps, `python -m course_lib experiments 54` asks whether the difference lies within 0.2
-#   dB.
+# - *Truth or no truth?* Compare the three networks. The theory says where they are going, not that they walk equally
+#   fast: in so few steps the truth is the better teacher, since all others stagger. Near the goal the loss on lines
+#   should have the steadier step; a few seconds do not get there (the project does). For plain noise, with equal steps,
+#   `python -m course_lib experiments 54` asks whether the difference lies within 0.2 dB.
 # - *Fixed or learned?* Compare the dictionary with cosine patches, then with wavelets and TV: learning the atoms is one
 #   thing, beating a good fixed penalty another (`python -m course_lib experiments 57`).
 # - *Networks or TV?* One U-Net trained for seconds against a method that solves a problem to its end. Chapter 15's
@@ -735,9 +735,9 @@ assert all(psnr["R = 8"][name] < psnr["as trained"][name] < psnr["R = 2"][name] 
 
 # %% [markdown]
 # The networks go up and down together, with a truth in training or without: not having seen a truth does not make a
-# network more careful, it has learned the same thing from worse targets. TV pays most for noise and wrong maps when its
-# $\lambda$ was tuned to be small: it solves for the data to the end. The dictionary averages patches with a weight of
-# its own, and may hold up better there.
+# network more careful, it has learned the same thing from worse targets. Three times the noise hurts most what solves for
+# the data with a small weight for everything else: TV with its tuned $\lambda$, and the networks' solver. The dictionary,
+# which keeps only what a few atoms explain, holds up better.
 
 # %% [markdown]
 # ## What the number hides

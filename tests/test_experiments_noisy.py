@@ -51,9 +51,9 @@ def test_copies_are_equally_noisy_and_only_the_control_s_noise_is_correlated():
     noise = noisy.white(truth, rng)
     for name, expected in (("noisy", 0.0), ("correlated", noisy.SHARED)):
         other = noisy.TARGETS[name](truth, noise, rng)
-        assert other.std() == pytest.approx(noisy.NOISE, rel=0.02)
+        assert float(other.std()) == pytest.approx(noisy.NOISE, rel=0.02)
         assert float((noise.conj() * other).mean().real) / noisy.NOISE**2 == pytest.approx(expected, abs=0.02)
-    assert noisy.TARGETS["clean"](truth + 1, noise, rng).unique().item() == 1
+    assert torch.equal(noisy.TARGETS["clean"](truth + 1, noise, rng), truth + 1)
 
 
 def test_denoisers_learn_and_are_repeatable():
@@ -62,9 +62,9 @@ def test_denoisers_learn_and_are_repeatable():
     seen = truth + noisy.white(truth, torch.Generator().manual_seed(5))
     left = []
     for _ in "ab":
-        net = noisy.denoiser(truth, noisy.TARGETS["noisy"], 60, 0)
+        net = noisy.denoiser(truth, noisy.TARGETS["noisy"], 150, 0)
         left.append((net(seen) - truth).norm().item())
-    assert left[0] == left[1] < 0.7 * (seen - truth).norm().item()
+    assert left[0] == left[1] < 0.8 * (seen - truth).norm().item()
 
 
 @pytest.mark.slow
