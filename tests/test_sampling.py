@@ -181,3 +181,23 @@ def test_low_resolution_needs_a_line():
     for factor in (0.5, 100):
         with pytest.raises(CourseError, match="low resolution"):
             sampling.centre(32, factor)
+
+
+def test_lines_are_dealt_out_so_that_none_is_missing_on_average():
+    """Given the first look, what is left has a mean of 1 on every line that the first look lacks."""
+    total, lacking = torch.zeros(40), torch.zeros(40)
+    for seed in range(4000):
+        looks = sampling.deal(sampling.random(40, 3, 0.1, seed), share=0.6, centre=0.1)
+        total += (looks.weight * looks.second).flatten()
+        lacking += (looks.first == 0).flatten()
+    mean = (total / lacking.clamp_min(1))[lacking > 100]
+    assert len(mean) == 36 and abs(mean.mean() - 1) < 0.05 and (mean - 1).abs().max() < 0.3
+
+
+def test_both_looks_are_the_scan_and_the_centre_goes_to_the_first():
+    mask = torch.cat([sampling.random(40, 3, 0.1, seed) for seed in (1, 2)])
+    looks = sampling.deal(mask, share=0.5, centre=0.1)
+    assert torch.equal(looks.first + looks.second, mask) and not (looks.first * looks.second).any()
+    assert looks.first[..., 18:22].all() and looks.second.any() and looks.weight.shape == (2, 1, 1, 1)
+    assert torch.equal(looks.first, sampling.deal(mask, share=0.5, centre=0.1).first)
+    assert torch.equal(looks.whole, looks.first + looks.weight * looks.second)

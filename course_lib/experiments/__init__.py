@@ -22,6 +22,7 @@ from . import dynamic as dynamic
 from . import scan_specific as scan_specific
 from . import interpolation as interpolation
 from . import resolution as resolution
+from . import noisy as noisy
 # isort: on
 
 

@@ -34,6 +34,8 @@ from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 from .unrolled import crnn as crnn
+from .unsupervised import noise2noise as noise2noise
+from .unsupervised import dictionary_learning as dictionary_learning
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]

@@ -3,6 +3,7 @@
 from .compensation import density, ramp
 from .hankel import Hankel
 from .linear import Adjoint, Compose, Identity, LinearOperator, Normal, Stack, Sum
+from .patches import Patches
 from .radial import Radial, RadialSense
 from .sense import Coils, Fourier, Mask, Sense, fft2c, ifft2c
 from .sparse import FiniteDifference, TimeDifference, Wavelet
@@ -18,6 +19,7 @@ __all__ = [
     "LinearOperator",
     "Mask",
     "Normal",
+    "Patches",
     "Radial",
     "RadialSense",
     "Sense",

@@ -3,6 +3,7 @@
 A mask is a float tensor, 1 = acquired: lines (1, 1, 1, W), planes (1, 1, H, W), frames (1, 1, T, 1, W).
 """
 
+from .deal import Looks, deal
 from .lines import centre, equispaced, kt, random, uniform, within
 from .poisson import poisson
 from .protocol import Draw, protocol
@@ -11,7 +12,7 @@ from .read import acs, effective_acceleration, effective_accelerations, lattice,
 from .spokes import golden_angle
 
 __all__ = [
-    "Draw", "acs", "centre", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt",
-    "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf",
-    "uniform", "within",
+    "Draw", "Looks", "acs", "centre", "deal", "effective_acceleration", "effective_accelerations", "equispaced",
+    "golden_angle", "kt", "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf",
+    "transform_psf", "uniform", "within",
 ]  # fmt: skip
