@@ -33,6 +33,10 @@ from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
+from .unrolled import pdhg_csnet as pdhg_csnet
+from .unrolled import cp_net as cp_net
+from .unrolled import pd_net as pd_net
+from .unrolled import rim as rim
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]
