@@ -1,6 +1,6 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
-from .cnn import cnn
+from .cnn import cnn, start_as
 from .complex import CoilByCoil, OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
@@ -23,5 +23,5 @@ __all__ = [
     "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator",
     "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform",
     "UNet", "Update", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
-    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "start_as", "two_channel",
 ]  # fmt: skip

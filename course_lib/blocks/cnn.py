@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def cnn(
@@ -19,3 +20,21 @@ def cnn(
     for parameter in layers[-2].parameters():
         nn.init.zeros_(parameter)
     return nn.Sequential(*layers[:-1])
+
+
+def start_as(net: nn.Sequential, matrix: Tensor) -> nn.Sequential:
+    """The chain `net`, started so that it computes matrix @ channels, (outside, channels), in every pixel.
+
+    A row's positive and negative part pass the ReLUs in channels of their own; the chain must be wide enough for that.
+    """
+    rows = matrix.any(1).nonzero().flatten()
+    kept, one = 2 * len(rows), torch.eye(len(rows))
+    first, *middle, last = (layer for layer in net if isinstance(layer, nn.Conv2d))
+    with torch.no_grad():
+        for conv in (first, *middle):
+            conv.weight[:kept] = conv.bias[:kept] = 0  # pyright: ignore
+        first.weight[:kept, :, 1, 1] = torch.cat([matrix[rows], -matrix[rows]])
+        for conv in middle:
+            conv.weight[:kept, :kept, 1, 1] = torch.eye(kept)
+        last.weight[rows, :kept, 1, 1] = torch.cat([one, -one], 1)
+    return net

@@ -1,4 +1,4 @@
-"""Chapter 16: the prox of the conjugate of the data term, the primal-dual loop, the distance of an image to the data."""
+"""Chapter 16: the prox of the conjugate of the data term, the primal-dual loop, and the distance to the data."""
 
 from collections.abc import Callable
 

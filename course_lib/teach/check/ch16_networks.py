@@ -15,7 +15,7 @@ from .ch15 import scans
 
 
 def _filled(network: Callable[..., Any], settings: dict) -> Any:
-    model = network(**settings, width=3)
+    model = network(**settings, width=8)
     rng = torch.Generator().manual_seed(5)
     for p in model.parameters():
         nn.init.normal_(p, std=0.2, generator=rng)
