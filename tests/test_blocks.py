@@ -5,19 +5,23 @@ import torch
 from torch import nn
 
 from course_lib.blocks import (
+    CoilByCoil,
     ConvGRU,
     Critic,
     Encoder,
     OnCoils,
     OnComplex,
     Recurrent,
+    OnComplexChannels,
     StridedUNet,
     UNet,
+    Update,
     as_complex,
     as_real,
     cnn,
     keep,
     resnet,
+    start_as,
 )
 from course_lib.errors import CourseError
 
@@ -282,3 +286,31 @@ def test_measured_samples_stay_and_a_gradient_reaches_the_others_only():
         assert torch.equal(kept[..., column], (y if mask[..., column] else k)[..., column])
     kept.abs().square().sum().backward()
     assert k.grad is not None and torch.equal((k.grad != 0).double(), (1 - mask).expand(2, 3, 4, 5).double())
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_chain_that_starts_as_a_matrix_computes_it_and_can_learn(depth):
+    matrix = torch.zeros(3, 5)
+    matrix[[0, 2]] = torch.randn(2, 5)
+    net, x = start_as(cnn(7, depth, channels=5, outside=3), matrix), torch.randn(2, 5, 6, 7)
+    assert torch.allclose(net(x), torch.einsum("oi,bihw->bohw", matrix, x), atol=1e-5)
+    net(x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+
+
+def test_one_network_reads_every_coil_alone():
+    net = CoilByCoil(OnComplexChannels(stirred(cnn(4, 2, channels=6, outside=4))))
+    k = torch.randn(2, 3, 3, 6, 5, dtype=torch.complex128)
+    alone = [net(k[:, i : i + 1]) for i in range(3)]
+    assert net(k).shape == (2, 3, 2, 6, 5) and torch.allclose(net(k), torch.cat(alone, 1), atol=1e-5)
+
+
+def test_a_learned_update_starts_with_nothing_and_hands_its_memory_on():
+    h, g, x = Update(4), *torch.randn(2, 2, 6, 5, dtype=torch.complex128)
+    change, state = h(g, x)
+    assert not change.any() and [s.shape for s in state] == [(2, 4, 6, 5)] * 2
+    nn.init.normal_(h.last.weight)
+    first, again = h(g, x)[0], h(g, x, state)[0]
+    assert (first - again).abs().max() > 1e-4 and (first - h(x, g)[0]).abs().max() > 1e-4
+    size = sum(p.numel() for p in h.parameters())
+    assert size == (25 * 4 * 4 + 4) + 2 * 3 * (8 * 4 + 4) + (9 * 4 * 4 + 4) + 9 * 4 * 2

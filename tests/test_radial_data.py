@@ -17,7 +17,7 @@ from course_lib.solve import power, safe_step
 
 GRID = {  # they fill samples of a Cartesian grid
     *("sense", "grappa", "spirit", "aloha", "loraks", "raki", "rraki"),
-    *("deep_spirit", "kspace_unet", "w_net", "kiki_net"),
+    *("deep_spirit", "kspace_unet", "w_net", "kiki_net", "cp_net", "pd_net"),
 }
 
 

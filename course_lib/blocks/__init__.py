@@ -1,7 +1,7 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
-from .cnn import cnn
-from .complex import OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
+from .cnn import cnn, start_as
+from .complex import CoilByCoil, OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
 from .consistency import keep
@@ -17,10 +17,15 @@ from .srcnn import srcnn
 from .strided import StridedUNet
 from .transform import Transform, inverse_fourier
 from .unet import UNet
+from .update import Update
 
 __all__ = [
     "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
     "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Recurrent", "Residual", "StridedUNet",
     "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
     "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator",
+    "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform",
+    "UNet", "Update", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
+    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "start_as", "two_channel",
 ]  # fmt: skip

@@ -65,3 +65,14 @@ class OnCoils(OnComplexChannels):
             raise CourseError("too many coils for this network", f"at most {self.coils}", f"{found}", remedy)
         k = torch.cat([k, k.new_zeros(len(k), self.coils - found, *k.shape[2:])], dim=1)
         return super().forward(k)[:, :found]
+
+
+class CoilByCoil(nn.Module):
+    """One network for all coils: (batch, coil, channels, height, width) -> the same, whatever the number of coils."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, k: Tensor) -> Tensor:
+        return self.net(k.flatten(0, 1)).unflatten(0, k.shape[:2])

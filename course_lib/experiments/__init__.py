@@ -23,6 +23,7 @@ from . import scan_specific as scan_specific
 from . import interpolation as interpolation
 from . import resolution as resolution
 from . import noisy as noisy
+from . import learned_optimisers as learned_optimisers
 # isort: on
 
 

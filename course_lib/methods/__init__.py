@@ -36,6 +36,10 @@ from .unrolled import modl as modl
 from .unrolled import crnn as crnn
 from .unsupervised import noise2noise as noise2noise
 from .unsupervised import dictionary_learning as dictionary_learning
+from .unrolled import pdhg_csnet as pdhg_csnet
+from .unrolled import cp_net as cp_net
+from .unrolled import pd_net as pd_net
+from .unrolled import rim as rim
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]
