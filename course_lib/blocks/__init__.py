@@ -1,6 +1,7 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
-from .cnn import cnn
+from .autoencoder import AutoEncoder
+from .cnn import cnn, silent
 from .complex import OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
@@ -19,8 +20,8 @@ from .transform import Transform, inverse_fourier
 from .unet import UNet
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "AutoEncoder", "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected",
+    "Interpolator", "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual",
+    "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense",
+    "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet", "silent", "srcnn", "two_channel",
 ]  # fmt: skip

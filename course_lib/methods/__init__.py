@@ -33,6 +33,8 @@ from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
+from .unsupervised import deep_basis_pursuit as deep_basis_pursuit
+from .unsupervised import ssdu as ssdu
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]
