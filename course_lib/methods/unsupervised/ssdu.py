@@ -22,7 +22,7 @@ from ..base import Reconstructor, card, method
     ref=80,
     section="3",
     learns="database",
-    small=dict(iterations=5, width=32, blocks=1, lines=True, focus=0.0),
+    small=dict(iterations=4, width=24, blocks=1, lines=True, focus=0.0),
     differs=(
         "small: whole lines are held out, all alike; the paper holds out points, more of them near the centre",
         "a new split at every step, the paper draws one for each slice; D(x) = x - network(x); lam is kept positive",
@@ -63,9 +63,9 @@ def claim_the_network_sees_theta_alone_and_nobody_the_truth(model, sample):
 
 
 def claim_it_reconstructs_as_modl_does(model, sample):
-    y, A, modl = sample.kspace, sample.A, card("modl").build(iterations=5, width=4)
+    y, A, modl = sample.kspace, sample.A, card("modl").build(iterations=4, width=4)
     modl.D, model.log_lam.data = model.D, modl.lam.log()
-    assert (model(y, A) - modl(y, A)).abs().max() < 1e-5
+    assert (model(y, A) - modl(y, A)).abs().max() < 1e-4
 
 
 def claim_without_its_learned_part_it_is_regularised_sense(model, sample):
