@@ -115,7 +115,7 @@ WRONG = {
     "ch19_into_ball": {
         "always onto the sphere": into_ball(inside=False),
         "the data are put back": into_ball(inside=False, target=lambda y, e, epsilon: y),
-        "too far": into_ball(target=lambda y, e, epsilon: y - e * (1 - epsilon / e.norm())),
+        "too far": into_ball(inside=False, target=lambda y, e, epsilon: y - e * max(0, 1 - epsilon / e.norm())),
         "the gradient reaches nothing": lambda r, y, mask, epsilon: into_ball()(r.detach(), y, mask, epsilon),
     },
 }
