@@ -31,6 +31,16 @@ def relative(x: Image, ref: Image) -> Tensor:
     return ((x - ref).abs().square().sum((-2, -1)).sqrt() / norm).mean()
 
 
+def normalised(k: Tensor, ref: Tensor) -> Tensor:
+    """1/2 ||k - ref|| / ||ref|| + 1/2 ||k - ref||_1 / ||ref||_1, averaged over the batch (Yaman et al., MRM 2020).
+
+    For k-space: the squares see its centre, the absolute values the weak samples far from it.
+    """
+    e, ref = (k - ref).flatten(1), ref.flatten(1)
+    parts = [torch.linalg.vector_norm(e, p, 1) / torch.linalg.vector_norm(ref, p, 1).clamp_min(1e-6) for p in (2, 1)]
+    return torch.stack(parts).mean()
+
+
 def frequency(x: Image, ref: Image) -> Tensor:
     """Squared distance of the magnitudes in k-space, averaged over the batch: where structures lie does not count."""
     return (fft2c(x).abs() - fft2c(ref).abs()).square().sum((-2, -1)).mean()

@@ -17,7 +17,12 @@ def cnn(
     layers = []
     for inside, outside in zip(widths[:-1], widths[1:]):
         layers += [nn.Conv2d(inside, outside, 3, padding=1), act()]
-    for parameter in layers[-2].parameters():
+    return silent(nn.Sequential(*layers[:-1]))
+
+
+def silent(net: nn.Sequential) -> nn.Sequential:
+    """The network, its last layer at zero: until it has learned something it says nothing."""
+    for parameter in net[-1].parameters():
         nn.init.zeros_(parameter)
     return nn.Sequential(*layers[:-1])
 

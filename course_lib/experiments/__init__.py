@@ -24,6 +24,7 @@ from . import interpolation as interpolation
 from . import resolution as resolution
 from . import noisy as noisy
 from . import learned_optimisers as learned_optimisers
+from . import self_supervision as self_supervision
 # isort: on
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .. import data
-from ..blocks import OnComplex, UNet, dense, resnet, srcnn
+from ..blocks import OnComplex, UNet, dense, resnet, silent, srcnn
 from ..data.sample import Sample
 from ..losses import mse
 from ..methods.base import Reconstructor, card
@@ -46,14 +46,7 @@ class Detour(Reconstructor):
         return mse(self(sample.kspace, sample.A), sample.image)
 
 
-def silent(net: nn.Sequential) -> nn.Sequential:
-    """The last convolution at zero: with a detour, training starts at the interpolated image."""
-    for parameter in net[-1].parameters():
-        nn.init.zeros_(parameter)
-    return net
-
-
-NETWORKS: dict[str, Callable[[], Detour]] = {  # of almost equal size
+NETWORKS: dict[str, Callable[[], Detour]] = {  # of almost equal size; silent: training starts at the interpolated image
     "SRCNN": lambda: Detour(srcnn(), around=False),
     "SRCNN with detour": lambda: Detour(silent(srcnn())),
     "dense blocks": lambda: Detour(silent(dense(growth=10, units=4))),

@@ -40,6 +40,8 @@ from .unrolled import pdhg_csnet as pdhg_csnet
 from .unrolled import cp_net as cp_net
 from .unrolled import pd_net as pd_net
 from .unrolled import rim as rim
+from .unsupervised import deep_basis_pursuit as deep_basis_pursuit
+from .unsupervised import ssdu as ssdu
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]

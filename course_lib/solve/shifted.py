@@ -31,6 +31,11 @@ def shifted_inverse(A: LinearOperator, s: Tensor, iterations: int = 10) -> Solve
         solve: Solve = _times(_inverse(row_matrices(A.mask, A.maps.detach()), shift))
     else:
         solve = lambda b, start: cg(lambda x: A.N(x) + shift * x, b, start, iterations)
+    return implicit(solve, s)
+
+
+def implicit(solve: Solve, s: Tensor) -> Solve:
+    """`solve`, which solves (A^H A + s) x = b, with the gradient of the solution instead of its steps'."""
     return lambda b, start=None: _Solution.apply(b, s, start, solve)
 
 
