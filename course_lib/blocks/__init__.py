@@ -8,6 +8,7 @@ from .consistency import keep
 from .critic import Critic
 from .dense import dense
 from .encoder import Encoder
+from .generator import Generator
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .recurrent import ConvGRU
@@ -19,8 +20,8 @@ from .transform import Transform, inverse_fourier
 from .unet import UNet
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Generator", "Interpolator",
+    "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform",
+    "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
     "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from . import domains as domains
 from . import scan_specific as scan_specific
 from . import interpolation as interpolation
 from . import resolution as resolution
+from . import generative as generative
 # isort: on
 
 

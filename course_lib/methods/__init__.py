@@ -33,6 +33,9 @@ from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
+from .unsupervised import unsupervised_gan as unsupervised_gan
+from .unsupervised import gan_prior as gan_prior
+from .unsupervised import adapted_gan as adapted_gan
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]

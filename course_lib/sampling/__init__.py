@@ -8,10 +8,11 @@ from .poisson import poisson
 from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
 from .read import acs, effective_acceleration, effective_accelerations, lattice, spacing
+from .redraw import redrawn
 from .spokes import golden_angle
 
 __all__ = [
     "Draw", "acs", "centre", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt",
-    "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf", "transform_psf",
-    "uniform", "within",
+    "lattice", "poisson", "protocol", "psf", "random", "redrawn", "side_lobe", "spacing", "trajectory_psf",
+    "transform_psf", "uniform", "within",
 ]  # fmt: skip
