@@ -61,6 +61,23 @@ def wasserstein(scores: Tensor, label: int) -> Tensor:
     return (1 - 2 * label) * scores.mean()
 
 
+def gradient_penalty(critic: Callable[[Image], Tensor], real: Image, fake: Image, part: Tensor) -> Tensor:
+    """mean (|slope of the critic| - 1)^2 between real and fake images: WGAN-GP (Gulrajani et al., NIPS 2017).
+
+    part: (batch,) from 0 to 1, how far from real to fake each image lies at which the slope is taken.
+    """
+    between = torch.lerp(real, fake, part.to(real)[:, None, None]).detach().requires_grad_()
+    slope = torch.autograd.grad(critic(between).sum(), between, create_graph=True)[0]
+    return (slope.abs().square().flatten(1).sum(1).sqrt() - 1).square().mean()
+
+
+def critic_of_wgan_gp(critic: Callable[[Image], Tensor], real: Image, fake: Image, weight: float = 10) -> Tensor:
+    """What the critic of a WGAN-GP lowers; the generator, whom `fake` must not reach, raises critic(fake)."""
+    part = torch.rand(len(real), device=real.device)
+    apart = wasserstein(critic(real), 1) + wasserstein(critic(fake), 0)
+    return apart + weight * gradient_penalty(critic, real, fake, part)
+
+
 def ssim(x: Image, ref: Image) -> Tensor:
     """1 - SSIM of the magnitude images (Wang et al., IEEE Trans. Image Process. 2004)."""
     return 1 - metrics.ssim(x, ref).mean()

@@ -11,6 +11,7 @@ from .consistency import keep
 from .critic import Critic
 from .dense import dense
 from .encoder import Encoder
+from .generator import Generator
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .recurrent import ConvGRU, Recurrent
@@ -35,4 +36,7 @@ __all__ = [
     "Interpolator", "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual",
     "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense",
     "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet", "silent", "srcnn", "two_channel",
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Generator", "Interpolator",
+    "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
+    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

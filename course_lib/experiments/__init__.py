@@ -25,6 +25,7 @@ from . import resolution as resolution
 from . import noisy as noisy
 from . import learned_optimisers as learned_optimisers
 from . import self_supervision as self_supervision
+from . import generative as generative
 # isort: on
 
 

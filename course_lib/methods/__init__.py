@@ -42,6 +42,9 @@ from .unrolled import pd_net as pd_net
 from .unrolled import rim as rim
 from .unsupervised import deep_basis_pursuit as deep_basis_pursuit
 from .unsupervised import ssdu as ssdu
+from .unsupervised import unsupervised_gan as unsupervised_gan
+from .unsupervised import gan_prior as gan_prior
+from .unsupervised import adapted_gan as adapted_gan
 # isort: on
 
 __all__ = ["METHODS", "Card", "Reconstructor", "card", "method"]

@@ -10,6 +10,7 @@ from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
 from .read import acs, effective_acceleration, effective_accelerations, lattice, spacing
 from .split import split
+from .redraw import redrawn
 from .spokes import golden_angle
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "golden_angle", "kt", "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf",
     "Draw", "acs", "centre", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt",
     "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "split", "trajectory_psf",
+    "lattice", "poisson", "protocol", "psf", "random", "redrawn", "side_lobe", "spacing", "trajectory_psf",
     "transform_psf", "uniform", "within",
 ]  # fmt: skip
