@@ -12,6 +12,7 @@ from course_lib.experiments import EXPERIMENTS, interpolation
 from course_lib.ops import Coils, Fourier
 
 NOISE = torch.tensor([0.02, -0.02, 0.01, 0.0, -0.01, 0.0])
+LEVELS = [("PCA", -20, 0), ("as they come", -10, 2), ("zero-filled", 0, 0)]  # on the own array, and lost on another
 
 
 def whole() -> Slice:
@@ -29,8 +30,21 @@ def test_what_counts_is_the_loss_of_one_over_that_of_the_other(with_pca, without
     levels = {"PCA": (-20, with_pca), "as they come": (-10, without)}
     found = {name: [start + 0 * NOISE, start + lost + NOISE, start + NOISE] for name, (start, lost) in levels.items()}
     found["PCA"][1] = found["PCA"][1].flip(0)
+    found["zero-filled"] = [NOISE, NOISE, NOISE]
     verdict = interpolation.carried_over(found)
     assert verdict.outcome == outcome and verdict.effect.mean == pytest.approx(without - with_pca, abs=1e-4)
+
+
+@pytest.mark.parametrize("idle", ["PCA", "as they come"])
+@pytest.mark.parametrize("over", [0, 0.1, 3])
+def test_a_network_no_better_than_zero_filling_on_its_own_array_decides_nothing(idle, over):
+    """However clear the difference in differences is: the same losses are a verdict when both networks work."""
+    found = {name: [start + NOISE.flip(0), start + lost + NOISE, start + NOISE] for name, start, lost in LEVELS}
+    assert interpolation.carried_over(found).outcome == "confirmed"
+    found[idle] = [level + over - found[idle][0].mean() for level in found[idle]]
+    verdict = interpolation.carried_over(found)
+    assert verdict.outcome == "not decided" and verdict.effect.low > interpolation.VISIBLE
+    assert f"No better than zero-filling on its own array, so nothing can be carried over: {idle} (" in verdict.remark
 
 
 @pytest.mark.parametrize("sign, outcome", [(1, "confirmed"), (-1, "refuted")])
