@@ -95,7 +95,8 @@ def carried_over(found: dict[str, list[Tensor]]) -> Verdict:
     levels = "; ".join(f"{n} " + ", ".join(f"{float(x.mean()):.2f}" for x in v) for n, v in found.items())
     remark = f"NMSE (dB) on the array of training, another, one of 2 coils fewer: {levels}. Fewer coils: {words(less)}."
     if idle:
-        remark += f" Not visibly better than zero-filling on its own array, so nothing can be carried over: {', '.join(idle)} dB."
+        names = ", ".join(idle)
+        remark += f" Not visibly better than zero-filling on its own array, so nothing can be carried over: {names} dB."
     outcome = "not decided" if idle else decide(effect, VISIBLE)
     return Verdict(outcome, effect, "NMSE (dB) lost on another array, without PCA minus with", remark)
 
