@@ -49,9 +49,9 @@ ch11_learn = Exercise(
             _fitted(S, T, lam * _energy(S)) for S, T in pairs
         )
         / len(pairs),
-        "only the last scan: add up over all of them": lambda pairs, lam: _fitted(
-            *pairs[-1], lam * _energy(pairs[-1][0])
-        ),
+        "only the last scan: add up over all of them": lambda pairs, lam: _learn(
+            lambda S, T, lam: _fitted(S, T, lam * _energy(S))
+        )(pairs[-1:], lam),
         "ridge missing: lam times the mean energy of a column goes on the diagonal": _learn(
             lambda S, T, lam: _fitted(S, T, 0.0)
         ),
