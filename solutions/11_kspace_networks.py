@@ -211,7 +211,7 @@ assert left["coils of their own"][0] > left["coils of their own"][1]
 # %% [markdown]
 # **Predict 1**: in one array the database is as good as the scan's own lines or better: it has more equations, and less noise
 # gets into the weights. With coils of their own the database is worth *nothing*: what is left is about 1, as if the gaps
-# had been left at zero. The weights say how neighbouring coils see the same thing (chapter 14 shows them as maps); another
+# had been left at zero. The weights say how neighbouring coils see the same thing (chapter 14 shows why they can); another
 # scan has other coils, and the best compromise between all of them is to guess nothing.
 #
 # A database can teach what scans have in common. Heads they have in common; coils they need not.
@@ -448,13 +448,15 @@ change = lambda z: ((ordered(z) - ordered(y)).norm() / y.norm()).item()
 print(f"coils in another order: {change(y.flip(1)):.1e}; turned into each other: {change(mix(turn, y)):.1e}")
 assert max(change(y.flip(1)), change(mix(turn, y))) < 0.05
 first, other = (upright(*compress(alike[i].kspace, coils))[1][0] for i in (0, -1 % len(alike)))
-shared = (first @ other.mH).diagonal().abs()
-print("two people, one array: alike, virtual coil by virtual coil: " + ", ".join(f"{x:.2f}" for x in shared.tolist()))
+shared = (first @ other.mH).diagonal()
+print("two people, one array. Mixtures alike: " + ", ".join(f"{x:.2f}" for x in shared.abs().tolist()))
+print("turned against each other, degrees:    " + ", ".join(f"{x:.0f}" for x in shared.angle().rad2deg().tolist()))
 
 # %% [markdown]
-# (1 is the same mixture of coils, 0 one that has nothing to do with the other.) PCA makes arrays that are mixtures of each
-# other equal. But it also depends on the *head*: in one and the same array two people get different virtual coils, the
-# weaker the more so. What PCA buys with another array it may cost on the own one. Exercise 5 measures both.
+# (1: the same mixture of coils; 0: one that has nothing to do with the other.) PCA makes arrays that are mixtures of each
+# other equal. But it also depends on the *head*: in one and the same array two people get mixtures that are not quite the
+# same, and phases that have little to do with each other. What PCA buys with another array it may cost on the own one.
+# Exercise 5 measures both.
 
 # %% [markdown]
 # ## Sanity gate: can it overfit one slice?
@@ -463,11 +465,11 @@ print("two people, one array: alike, virtual coil by virtual coil: " + ", ".join
 
 # %%
 torch.manual_seed(0)
-one = c.data.slices("train", protocol(R), size=(48, 48))[0]
-probe = MyKSpaceUNet(width=24, depth=2, coils=coils)
-optimiser = torch.optim.Adam(probe.parameters(), lr=1e-2)
+one = c.data.slices("train", protocol(R), size=(32, 32))[0]
+probe = MyKSpaceUNet(width=32, depth=2, coils=coils)
+optimiser = torch.optim.Adam(probe.parameters(), lr=3e-3)
 losses = []
-for _ in range(120):
+for _ in range(100):
     optimiser.zero_grad()
     loss = probe.loss(one)
     loss.backward()
