@@ -40,6 +40,7 @@ from dataclasses import replace
 
 import torch
 from IPython.display import display
+from torch import nn
 from torch.nn.functional import avg_pool2d
 
 import course_lib as c
@@ -292,7 +293,7 @@ class MyKSpaceUNet(Reconstructor):
         self.power = power
         f = UNet(width, depth, 2 * coils, 2 * coils)
         for p in f.last.parameters():
-            torch.nn.init.zeros_(p)
+            nn.init.zeros_(p)
         self.f = OnCoils(f, coils)
 
     def kspace(self, y):
