@@ -81,7 +81,8 @@ class Drawn(Sequence[Sample]):
         if index >= len(self.slices):
             raise IndexError(index)
         self.reads += self.training
-        whole, mask = self.slices[index], protocol(4)(SIZE[1], (index, self.reads))
+        whole = self.slices[index]
+        mask = protocol(4)(whole.kspace.shape[-1], (index, self.reads))
         if self.single:
             return scans.one_coil(whole, mask.reshape(1, 1, 1, -1), seed=index)
         return data.undersample(whole.kspace, whole.maps, mask.reshape(1, 1, 1, -1), whole.image)

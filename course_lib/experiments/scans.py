@@ -60,10 +60,14 @@ def one_coil(whole: Slice, mask: Tensor, noise: float = 0.02, seed: int = 0) -> 
 def noisier(whole: Slice, factor: float | int, seed: int = 0) -> Slice:
     """The slice with `factor` times its noise, white in all coils; the noise is read in the corners of k-space."""
     k = whole.kspace
-    rows, columns = (max(1, n // 8) for n in k.shape[-2:])
-    corners = torch.cat([k[..., :rows, :columns], k[..., -rows:, -columns:]], -1).abs().square().mean((-3, -2, -1))
-    added = (corners * (factor**2 - 1)).sqrt()[:, None, None, None] * noise_like(k, seed)
+    added = (corners(k) * (factor**2 - 1)).sqrt()[:, None, None, None] * noise_like(k, seed)
     return replace(whole, kspace=k + added)
+
+
+def corners(k: Tensor) -> Tensor:
+    """Energy of a sample in two corners of k-space, mean over coils, (batch,): hardly anything but noise."""
+    rows, columns = (max(1, n // 8) for n in k.shape[-2:])
+    return torch.cat([k[..., :rows, :columns], k[..., -rows:, -columns:]], -1).abs().square().mean((-3, -2, -1))
 
 
 def tuned(name: str, samples: Sequence[Sample], values: Sequence[float] = LAMBDAS) -> Reconstructor:
