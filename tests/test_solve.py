@@ -78,6 +78,17 @@ def test_cg_stays_at_the_solution_of_a_singular_system():
     assert distance(cg(project, b, iterations=30), b) < 1e-5
 
 
+@pytest.mark.parametrize("shift", [1.5e-3, 1e-2, 0.031, 0.3])
+def test_the_shifted_inverse_is_exact_in_single_precision_even_where_A_is_singular(shift):
+    A, s = (
+        Sense((torch.rand(1, 1, 1, 96) < 0.4).float(), torch.ones(1, 1, 3, 96, dtype=torch.complex64)),
+        torch.tensor(shift),
+    )
+    b = A.H(A(torch.randn(1, 3, 96, dtype=torch.complex64)))
+    x = shifted_inverse(A, s)(b, None)
+    assert distance(A.N(x) + s * x, b) < 2e-4
+
+
 def test_gradients_flow_through_cg():
     A, b = hermitian(6), torch.randn(1, 6, dtype=C)
     lam = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)

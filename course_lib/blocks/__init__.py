@@ -1,10 +1,8 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
-from .cnn import cnn, start_as
-from .complex import CoilByCoil, OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .autoencoder import AutoEncoder
-from .cnn import cnn, silent
-from .complex import OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
+from .cnn import cnn, silent, start_as
+from .complex import CoilByCoil, OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
 from .complex_unet import complex_net, two_channel
 from .consistency import keep
@@ -24,19 +22,9 @@ from .unet import UNet
 from .update import Update
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Recurrent", "Residual", "StridedUNet",
-    "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
-    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
-    "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator",
-    "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform",
-    "UNet", "Update", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier",
-    "keep", "real", "real_matrix", "refinement", "resnet", "srcnn", "start_as", "two_channel",
-    "AutoEncoder", "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected",
-    "Interpolator", "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual",
-    "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense",
-    "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet", "silent", "srcnn", "two_channel",
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Generator", "Interpolator",
-    "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "AutoEncoder", "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected",
+    "Generator", "Interpolator", "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH",
+    "Recurrent", "Residual", "StridedUNet", "Transform", "UNet", "Update", "as_complex", "as_real", "cnn",
+    "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real", "real_matrix", "refinement",
+    "resnet", "silent", "srcnn", "start_as", "two_channel",
 ]  # fmt: skip

@@ -34,12 +34,12 @@ from .cross import kiki_net as kiki_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 from .unrolled import crnn as crnn
-from .unsupervised import noise2noise as noise2noise
-from .unsupervised import dictionary_learning as dictionary_learning
 from .unrolled import pdhg_csnet as pdhg_csnet
 from .unrolled import cp_net as cp_net
 from .unrolled import pd_net as pd_net
 from .unrolled import rim as rim
+from .unsupervised import noise2noise as noise2noise
+from .unsupervised import dictionary_learning as dictionary_learning
 from .unsupervised import deep_basis_pursuit as deep_basis_pursuit
 from .unsupervised import ssdu as ssdu
 from .unsupervised import unsupervised_gan as unsupervised_gan

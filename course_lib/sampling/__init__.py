@@ -9,15 +9,12 @@ from .poisson import poisson
 from .protocol import Draw, protocol
 from .psf import psf, side_lobe, trajectory_psf, transform_psf
 from .read import acs, effective_acceleration, effective_accelerations, lattice, spacing
-from .split import split
 from .redraw import redrawn
+from .split import split
 from .spokes import golden_angle
 
 __all__ = [
     "Draw", "Looks", "acs", "centre", "deal", "effective_acceleration", "effective_accelerations", "equispaced",
-    "golden_angle", "kt", "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "trajectory_psf",
-    "Draw", "acs", "centre", "effective_acceleration", "effective_accelerations", "equispaced", "golden_angle", "kt",
-    "lattice", "poisson", "protocol", "psf", "random", "side_lobe", "spacing", "split", "trajectory_psf",
-    "lattice", "poisson", "protocol", "psf", "random", "redrawn", "side_lobe", "spacing", "trajectory_psf",
-    "transform_psf", "uniform", "within",
+    "golden_angle", "kt", "lattice", "poisson", "protocol", "psf", "random", "redrawn", "side_lobe", "spacing",
+    "split", "trajectory_psf", "transform_psf", "uniform", "within",
 ]  # fmt: skip

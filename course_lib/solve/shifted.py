@@ -13,6 +13,7 @@ from .linear import cg, dot
 
 WIDEST = 256  # pixels of a row; the cost of its inverse grows with the third power, beyond this CG is faster
 FEW = 16  # columns of a matrix that is inverted as a whole
+SAFE = 0.03  # shift; below, products of halves lose too many digits, and a factorisation is worth its time
 LEAST = 1e-3  # shift; rounding is magnified by its inverse, below this CG is more accurate in single precision
 Solve = Callable[[Tensor, Tensor | None], Tensor]  # (right-hand side, start) -> solution
 
@@ -41,7 +42,9 @@ def implicit(solve: Solve, s: Tensor) -> Solve:
 
 def _inverse(matrices: Tensor, shift: Tensor) -> Tensor:
     matrices.diagonal(dim1=-2, dim2=-1).add_(shift)
-    return _blockwise(matrices)
+    if shift.min() > SAFE:
+        return _blockwise(matrices)
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrices))
 
 
 def _blockwise(matrices: Tensor) -> Tensor:
