@@ -44,5 +44,6 @@ def search(
     with torch.no_grad():
         z = z[cost(z).argsort()[:restarts]].requires_grad_()
     adam(lambda: cost(z).sum(), [z], steps, lr, watch)
+    ends = z.detach()
     with torch.no_grad():
-        return z[cost(z).argmin()][None]
+        return ends[cost(ends).argmin()][None].clone()
