@@ -15,9 +15,9 @@
 #
 # ![The truth with a small bright lesion, tuned total variation, the picture of a generator that fits the data best, and the same after the generator was adapted to the data](../docs/20_generative_priors.png)
 #
-# Most networks of this course learned from pairs: data and their image. Sometimes there are only images, from other scanners
-# and other patients; sometimes only data. **Can a network that has only ever seen whole images be asked which one fits our
-# data?**
+# Most networks of this course learned from pairs: data and their image. Sometimes there are only images, from other
+# scanners and other patients; sometimes only data. **Can a network that has only ever seen whole images be asked which
+# one fits our data?**
 
 # %% [markdown]
 # ## What you can do at the end
@@ -58,7 +58,7 @@ from course_lib.teach import check, figures, quiz, slider, use
 
 START = time.perf_counter()
 where = c.profile()
-seconds, tries, most = {"ci": (3, 30, 2), "cpu": (25, 100, 6), "gpu": (120, 400, 12)}[where.name]
+seconds, tries, most = {"ci": (2, 30, 2), "cpu": (25, 100, 6), "gpu": (120, 400, 12)}[where.name]
 N = 32  # pixels along each side
 torch.manual_seed(0)
 print(f"profile {where.name}, torch {torch.__version__}, course_lib {c.__version__}")
@@ -78,9 +78,10 @@ print(f"two networks train for {seconds} s each; images of {N} x {N}")
 # %% [markdown]
 # ## The data
 #
-# Real anatomy and a real scan under open licences (`data/PROVENANCE.md` names source and licence of each), split by subject.
-# A generator draws images of one size, and must learn to draw in a minute: **small images** (the centre of k-space) and **one
-# coil** (the coils are compressed to one). The masks are random lines, drawn anew for each scan, with a full centre.
+# Real anatomy and a real scan under open licences (`data/PROVENANCE.md` names source and licence of each), split by
+# subject. A generator draws images of one size, and must learn to draw in a minute: **small images** (the centre of
+# k-space) and **one coil** (the coils are compressed to one). The masks are random lines, drawn anew for each scan, with
+# a full centre.
 
 # %%
 R = 3
@@ -103,8 +104,8 @@ print(f"{len(train)} training slices, {len(tested)} test slices of another perso
 print(f"R = {R}, effective {effective_acceleration(sample.mask):.2f}, one coil")
 
 # %% [markdown]
-# > **Predict 1.** A generator turns 32 numbers into an image of 32 x 32 pixels. It learned from images of two people. Can it
-# > draw the image of a third, exactly, if we may choose the 32 numbers?
+# > **Predict 1.** A generator turns 32 numbers into an image of 32 x 32 pixels. It learned from images of two people. Can
+# > it draw the image of a third, exactly, if we may choose the 32 numbers?
 #
 # The answer is under "The range of G".
 
@@ -127,29 +128,30 @@ figures.images(
 # %% [markdown]
 # ## The idea
 #
-# Let a network know images instead. A *generator* $G$ turns random numbers $z$ into an image. A critic compares what it draws
-# with whole images of other people, and $G$ learns to draw such images. No data, no mask, no coil is involved: the training
-# knows nothing of how we shall measure. Then comes a scan, $G$ is held fixed, and we ask for the numbers whose picture
-# fits it:
+# Let a network know images instead. A *generator* $G$ turns random numbers $z$ into an image. A critic compares what it
+# draws with whole images of other people, and $G$ learns to draw such images. No data, no mask, no coil is involved: the
+# training knows nothing of how we shall measure. Then comes a scan, $G$ is held fixed, and we ask for the numbers whose
+# picture fits it:
 #
 # $$\hat z = \arg\min_z \frac{\lVert A\,G(z) - y\rVert^2}{\lVert y\rVert^2} + \frac{\lambda}{\text{latent}}\lVert z\rVert^2,
 # \qquad \hat x = G(\hat z).$$
 #
 # The prior is *implicit*: nobody writes it down. It is the set of all pictures that $G$ can draw, its **range**.
 #
-# First the training. Chapter 09 had three losses; here the Wasserstein one, $\max_D \text{mean}\,D(x) - \text{mean}\,D(G(z))$.
-# It needs a critic that is not too steep, or the difference would have no end. WGAN-GP asks for a slope of 1, at random
-# points between real and made images.
+# First the training. Chapter 09 had three losses; here the Wasserstein one, $\max_D \text{mean}\,D(x) -
+# \text{mean}\,D(G(z))$. It needs a critic that is not too steep, or the difference would have no end. WGAN-GP asks for a
+# slope of 1, at random points between real and made images.
 #
 # > **Exercise 1** · core · 15 minutes · importance ★★☆
 # >
-# > Write `penalty(critic, real, fake, part)`: the mean over the batch of $(\lVert g\rVert - 1)^2$. $g$ is the gradient of the
-# > image's score with respect to the image, taken at `(1 - part) * real + part * fake`, one `part` (batch,) for each image.
-# > Images are complex, (batch, height, width). The critic must learn from your number.
+# > Write `penalty(critic, real, fake, part)`: the mean over the batch of $(\lVert g\rVert - 1)^2$. $g$ is the gradient of
+# > the image's score with respect to the image, taken at `(1 - part) * real + part * fake`, one `part` (batch,) for each
+# > image. Images are complex, (batch, height, width). The critic must learn from your number.
 # >
-# > <details><summary>Hint 1</summary>`x = (...).detach().requires_grad_()`, then `torch.autograd.grad(critic(x).sum(), x)`
-# > returns a tuple.</details>
-# > <details><summary>Hint 2</summary>A number that was computed by `grad` forgets how, unless you say `create_graph=True`.</details>
+# > <details><summary>Hint 1</summary>`x = (...).detach().requires_grad_()`, then `torch.autograd.grad(critic(x).sum(),
+# > x)` returns a tuple.</details>
+# > <details><summary>Hint 2</summary>A number that was computed by `grad` forgets how, unless you say
+# > `create_graph=True`.</details>
 # > <details><summary>Hint 3</summary>The norm of each image: `g.flatten(1).abs().square().sum(1).sqrt()`.</details>
 
 
@@ -170,9 +172,10 @@ check.ch20_penalty(penalty)
 penalty = use(penalty, check.ch20_penalty)
 
 # %% [markdown] tags=["solution"]
-# **Analysis.** The score of a step from a made image to a real one rises by at most the slope times the distance. With a slope
-# of 1 the critic's lead is a distance between the two sets of images, and its gradient tells $G$ where to go, even while the
-# critic is right every time. `create_graph` makes the penalty a function of the critic's weights: a gradient of a gradient.
+# **Analysis.** The score of a step from a made image to a real one rises by at most the slope times the distance. With a
+# slope of 1 the critic's lead is a distance between the two sets of images, and its gradient tells $G$ where to go, even
+# while the critic is right every time. `create_graph` makes the penalty a function of the critic's weights: a gradient of
+# a gradient.
 
 # %% [markdown]
 # The method is the library's, line by line. `draw` makes random $z$, `search` is the descent, the critic never sees data:
@@ -226,8 +229,8 @@ assert losses[-1] < losses[0] / 10
 # %% [markdown]
 # ## Train the generator
 #
-# `c.fit` plays the rounds of chapter 09. `checks=0`: no validation in between, since the PSNR of a search says little about a
-# painter in training; the last weights stay. Poison all data first, to be sure that none is used:
+# `c.fit` plays the rounds of chapter 09. `checks=0`: no validation in between, since the PSNR of a search says little
+# about a painter in training; the last weights stay. Poison all data first, to be sure that none is used:
 
 # %%
 torch.manual_seed(0)
@@ -243,18 +246,20 @@ with torch.no_grad():
 figures.images({f"G(z), z number {i + 1}": pictures[i : i + 1] for i in range(5)})
 
 # %% [markdown]
-# Five draws. In so short a time the painter learns about where a head is and how bright; the papers' generators trained for days,
-# and draw folds of the cortex. Keep this in mind for all that follows: **the prior is as good as the pictures.**
+# Five draws. In so short a time the painter learns about where a head is and how bright; the papers' generators trained
+# for days, and draw folds of the cortex. Keep this in mind for all that follows: **the prior is as good as the
+# pictures.**
 
 # %% [markdown]
 # ## The search
 #
 # > **Exercise 2** · core · 10 minutes · importance ★★★
 # >
-# > Write `cost(G, z, y, A, lam)`: for each scan of a batch the relative misfit of $G(z)$, plus `lam` times the mean square of
-# > the numbers of its $z$. `z` (batch, latent), `y` (batch, coil, height, width). Return (batch,).
+# > Write `cost(G, z, y, A, lam)`: for each scan of a batch the relative misfit of $G(z)$, plus `lam` times the mean
+# > square of the numbers of its $z$. `z` (batch, latent), `y` (batch, coil, height, width). Return (batch,).
 # >
-# > <details><summary>Hint 1</summary>`A(G(z)) - y` is the residual, in k-space; its energy is a sum of squared magnitudes.</details>
+# > <details><summary>Hint 1</summary>`A(G(z)) - y` is the residual, in k-space; its energy is a sum of squared
+# > magnitudes.</details>
 # > <details><summary>Hint 2</summary>`.abs().square().flatten(1).sum(1)` keeps the scans apart.</details>
 
 
@@ -273,8 +278,8 @@ check.ch20_cost(cost)
 cost = use(cost, check.ch20_cost)
 
 # %% [markdown] tags=["solution"]
-# **Analysis.** Only the data speak: nothing is compared where nothing was measured. Mask, coils, trajectory enter through $A$
-# alone, so the same trained $G$ serves every scan. The second term keeps $z$ where $G$ was trained: far from 0 the
+# **Analysis.** Only the data speak: nothing is compared where nothing was measured. Mask, coils, trajectory enter through
+# $A$ alone, so the same trained $G$ serves every scan. The second term keeps $z$ where $G$ was trained: far from 0 the
 # painter has never been, and what it draws there is anybody's guess.
 
 # %% [markdown]
@@ -307,9 +312,9 @@ figures.lines(ways, "step", "cost", log=True)
 # %% [markdown]
 # ## The range of G
 #
-# Give the search everything: all of k-space, no noise. What it finds is the nearest picture in the range, and what is left is
-# the **representation error**. No number of samples can take that away. Beside it, a picture of $G$ itself, measured
-# through a third of the lines.
+# Give the search everything: all of k-space, no noise. What it finds is the nearest picture in the range, and what is
+# left is the **representation error**. No number of samples can take that away. Beside it, a picture of $G$ itself,
+# measured through a third of the lines.
 
 # %%
 everything = Sense(torch.ones_like(sample.mask), sample.maps)
@@ -329,9 +334,9 @@ assert misfit(found, sample.kspace, sample.A) < 1  # it explains something
 figures.images({"nearest picture": nearest, "found from the data": found}, truth=sample.image)
 
 # %% [markdown]
-# **Predict 1**: no. 32 numbers make a surface of 32 dimensions in a space of 1024 complex pixels, and a third person's head does not
-# lie on it. A picture that does lie on it comes back much better, although two thirds of the lines are missing: inside its range
-# the prior is strong. Outside it is stubborn.
+# **Predict 1**: no. 32 numbers make a surface of 32 dimensions in a space of 1024 complex pixels, and a third person's
+# head does not lie on it. A picture that does lie on it comes back much better, although two thirds of the lines are
+# missing: inside its range the prior is strong. Outside it is stubborn.
 
 # %% [markdown]
 # ## Adapt the painter
@@ -340,14 +345,14 @@ figures.images({"nearest picture": nearest, "found from the data": found}, truth
 #
 # $$\min_{z,\,\theta}\; \lVert A\,G_\theta(z) - y\rVert^2, \qquad \text{from the } \hat z \text{ found and the trained } \theta.$$
 #
-# With 58 thousand weights $G_\theta$ can draw *anything* that the data say. What is left of the prior is the start, and that we
-# stop.
+# With 58 thousand weights $G_\theta$ can draw *anything* that the data say. What is left of the prior is the start, and
+# that we stop.
 #
 # > **Exercise 3** · core · 15 minutes · importance ★★★
 # >
-# > Write `adapt(G, z, y, A, steps, lr)`: plain gradient descent ($p \leftarrow p - \text{lr}\, g$) on the relative misfit,
-# > $z$ and all weights together, so many steps; return the image, detached. The next patient is waiting: `G` and `z` must be the same as
-# > before. `misfit(x, y, A)` is the library's.
+# > Write `adapt(G, z, y, A, steps, lr)`: plain gradient descent ($p \leftarrow p - \text{lr}\, g$) on the relative
+# > misfit, $z$ and all weights together, so many steps; return the image, detached. The next patient is waiting: `G` and
+# > `z` must be the same as before. `misfit(x, y, A)` is the library's.
 # >
 # > <details><summary>Hint 1</summary>`mine = deepcopy(G)`, and a `z` of your own: `z.clone().requires_grad_()`.</details>
 # > <details><summary>Hint 2</summary>`torch.optim.SGD([z, *mine.parameters()], lr)` does the step.</details>
@@ -378,8 +383,8 @@ adapt = use(adapt, check.ch20_adapt)
 # scans. The library's claims ask for the first scan twice, with another one between.
 
 # %% [markdown]
-# The library's `adapted_gan` does the same with Adam. It takes the trained weights as they are. How do misfit and error move
-# with the steps? Once with the noise of the scan, once with much more:
+# The library's `adapted_gan` does the same with Adam. It takes the trained weights as they are. How do misfit and error
+# move with the steps? Once with the noise of the scan, once with much more:
 
 # %%
 adapted = c.build("adapted_gan", **small)
@@ -402,8 +407,8 @@ for name, y in datasets.items():
 figures.lines(errors, "steps of adaptation", "NRMSE", x=steps)
 
 # %% [markdown]
-# The misfit falls from row to row. The error need not: noise in the data is drawn, too, if one waits. More agreement is not a
-# better image; chapter 02 met the same with iterations of CG.
+# The misfit falls from row to row. The error need not: noise in the data is drawn, too, if one waits. More agreement is
+# not a better image; chapter 02 met the same with iterations of CG.
 
 
 # %%
@@ -425,10 +430,10 @@ slider("n", after, tuple(steps))
 # %% [markdown]
 # > **Exercise 5** · core · 15 minutes · importance ★★☆
 # >
-# > When should one stop, without the truth? If the noise has standard deviation $\sigma$ in each sample, the truth itself has a misfit of about
-# > $\sigma^2 m / \lVert y\rVert^2$, with $m$ measured samples. Adapt to the noisy data with more and more steps, and stop as soon as the misfit
-# > is below that. **Predict**, then print: is it the best of the steps above? (Nobody checks this one; the solution is in
-# > `solutions/`.)
+# > When should one stop, without the truth? If the noise has standard deviation $\sigma$ in each sample, the truth itself
+# > has a misfit of about $\sigma^2 m / \lVert y\rVert^2$, with $m$ measured samples. Adapt to the noisy data with more
+# > and more steps, and stop as soon as the misfit is below that. **Predict**, then print: is it the best of the steps
+# > above? (Nobody checks this one; the solution is in `solutions/`.)
 # >
 # > <details><summary>Hint 1</summary>`level` is $\sigma$, up to the noise that the scan had before.
 # > $m$ is `sample.mask.sum() * N`.</details>
@@ -446,23 +451,24 @@ best = steps[min(range(len(steps)), key=lambda i: errors["much noise"][i])]
 print(f"stopped after {stop} steps; the best of these would have been {best}")
 
 # %% [markdown] tags=["solution"]
-# It is Morozov's *discrepancy principle*: agree with the data as well as the truth does, and no better. If no step reaches
-# the limit, the generator cannot draw the scan yet, and noise is not the trouble. The principle needs an honest
+# It is Morozov's *discrepancy principle*: agree with the data as well as the truth does, and no better. If no step
+# reaches the limit, the generator cannot draw the scan yet, and noise is not the trouble. The principle needs an honest
 # $\sigma$: chapter 03 measures it.
 
 # %% [markdown]
 # ## And if there are no whole images?
 #
 # For a beating heart or 4D flow nobody has them. A critic still can help, if it looks at what *is* known: undersampled
-# images. Let a network $x = f(y)$ reconstruct, and **measure its image again**, with another random mask $M'$. If $x$ is right,
-# then $A'^HA'x$ looks just like the zero-filled image of some other scan. If $x$ still holds the holes of $M$, they show:
+# images. Let a network $x = f(y)$ reconstruct, and **measure its image again**, with another random mask $M'$. If $x$ is
+# right, then $A'^HA'x$ looks just like the zero-filled image of some other scan. If $x$ still holds the holes of $M$,
+# they show:
 #
 # $$\min_f \max_D\; \text{mean}\,D(A^Hy) - \text{mean}\,D(A'^HA'\,f(y)).$$
 #
 # > **Exercise 4** · core · 10 minutes · importance ★★★
 # >
-# > Write `again(x, mask, maps)`: the zero-filled image of a scan of `x` (batch, height, width) with this mask (batch or 1, 1, 1,
-# > width) and these coils.
+# > Write `again(x, mask, maps)`: the zero-filled image of a scan of `x` (batch, height, width) with this mask (batch or
+# > 1, 1, 1, width) and these coils.
 # >
 # > <details><summary>Hint 1</summary>Forward, then the adjoint; `Sense(mask, maps)` has both.</details>
 # > <details><summary>Hint 2</summary>`A.N` is the two in one.</details>
@@ -490,31 +496,29 @@ again = use(again, check.ch20_again)
 other = redrawn(sample.mask)
 data_image = sample.A.H(sample.kspace)
 lost = {
-    "same mask": again(data_image, sample.mask, sample.maps),
+    "the same mask": again(data_image, sample.mask, sample.maps),
     "another mask": again(data_image, other, sample.maps),
 }
 for name, x in lost.items():
-    print(
-        f"zero-filled, measured again with the {name}: {(x.norm() / data_image.norm()).item() ** 2:.2f} of its energy"
-    )
-change = (lost["same mask"] - data_image).norm() / data_image.norm()
+    print(f"zero-filled, measured again with {name}: {(x.norm() / data_image.norm()).item() ** 2:.2f} of its energy")
+change = (lost["the same mask"] - data_image).norm() / data_image.norm()
 assert change < 1e-4 and lost["another mask"].norm() < data_image.norm()
-shown = figures.images({"A^H y": data_image} | lost)
-shown
+figures.images({"A^H y": data_image} | lost)
 
 
 # %% [markdown]
-# The network is unrolled, as in part 2.5 of the review: a step towards the data, a residual network, a few times; in the end acquired samples
-# are put back.
+# The network is unrolled, as in part 2.5 of the review: a step towards the data, a residual network, a few times; in the
+# end acquired samples are put back.
 
 
 # %% tags=["same:course_lib.methods.unsupervised.unsupervised_gan.UnsupervisedGAN"]
 class MyUnsupervisedGAN(Reconstructor):
     def __init__(self, iterations=5, width=128, depth=2):
         super().__init__()
-        self.f = nn.ModuleList(blocks.OnComplex(blocks.resnet(width, depth)) for _ in range(iterations))
+        nets = [blocks.resnet(width, depth) for _ in range(iterations)]
+        self.f = nn.ModuleList(blocks.OnComplex(net) for net in nets)
         self.t, self.critic, self.other = nn.Parameter(torch.ones(iterations)), blocks.Critic((16, 32, 64)), redrawn
-        for p in (p for f in self.f for p in f.net[-1].parameters()):
+        for p in (p for net in nets for p in net[-1].parameters()):
             nn.init.zeros_(p)
 
     def forward(self, y, A):
@@ -537,8 +541,8 @@ class MyUnsupervisedGAN(Reconstructor):
 
 
 # %% [markdown]
-# > **Predict 2.** Order by PSNR on the unseen person: zero-filled, tuned TV, the GAN prior, the adapted GAN, the network that
-# > never saw an image. And on the real scan?
+# > **Predict 2.** Order by PSNR on the unseen person: zero-filled, tuned TV, the GAN prior, the adapted GAN, the network
+# > that never saw an image. And on the real scan?
 
 # %%
 torch.manual_seed(0)
@@ -549,8 +553,8 @@ run = c.fit(unpaired, train, few, seconds, lr=1e-3, batch=4, checks=4)
 figures.curves(run, {"tuned TV": baseline})
 
 # %% [markdown]
-# We did cheat once: `fit` keeps the weights with the best PSNR on validation subjects, and a PSNR needs their images. Who has
-# none must stop by other means.
+# We did cheat once: `fit` keeps the weights with the best PSNR on validation subjects, and a PSNR needs their images. Who
+# has none must stop by other means.
 
 # %% [markdown]
 # ## Unseen people, and a real scan
@@ -590,7 +594,7 @@ for word, index in {"worst": order[0], "best": order[-1]}.items():
 
 # %%
 full = c.data.slices("test", lines, coils=1, size=(N, N)).prepared(len(test) // 2)
-amounts, psnr = [N, 12, 8, 6, 4], {name: [] for name in ("zero-filled", "tuned TV", "GAN prior", "adapted GAN")}
+amounts, psnr = [16, 12, 8, 6, 4], {name: [] for name in ("zero-filled", "tuned TV", "GAN prior", "adapted GAN")}
 for count in amounts:
     chosen = torch.zeros(N)
     middle = N // 2 - min(4, count) // 2
@@ -607,8 +611,8 @@ assert psnr["tuned TV"][0] > psnr["tuned TV"][-1]
 figures.lines(psnr, "lines that were measured, of 32", "PSNR (dB)", x=amounts)
 
 # %% [markdown]
-# TV and zero-filling live on the data and lose with every line. The curve of the prior is flatter: its error is its own. Where the
-# curves cross, if they do, depends on how well the generator draws.
+# TV and zero-filling live on the data and lose with every line. The curve of the prior is flatter: its error is its own.
+# Where the curves cross, if they do, depends on how well the generator draws.
 
 # %% [markdown]
 # ## Break it: a lesion that nobody has drawn
@@ -645,8 +649,8 @@ print("contrast of the lesion that came back:", ", ".join(f"{name} {v / whole:.2
 figures.images({name: panels[name] for name in ("tuned TV", "GAN prior", "adapted GAN")}, truth=lesion.image)
 
 # %% [markdown]
-# The generator draws the healthy head that fits best, and nothing in its picture says that something is missing: it *looks* like one
-# of its heads. That is a hallucination by omission. The data know: look at the misfit of the two.
+# The generator draws the healthy head that fits best, and nothing in its picture says that something is missing: it
+# *looks* like one of its heads. That is a hallucination by omission. The data know: look at the misfit of the two.
 
 # %%
 cases = {
@@ -663,14 +667,15 @@ for case, s in cases.items():
     print(f"{'':14}misfit: GAN prior {off['GAN prior']:.3f}, adapted GAN {off['adapted GAN']:.3f}")
 
 # %% [markdown]
-# A large misfit is a warning that the range is too small. Turn the head upside down, and the painter is out of its depth, while TV
-# does not care.
+# A large misfit is a warning that the range is too small. Turn the head upside down, and the painter is out of its depth,
+# while TV does not care.
 
 # %% [markdown]
 # ## What the number hides
 #
 # - A picture of $G$ looks plausible *everywhere*, also where it is wrong. TV's errors look like errors.
-# - The time: a network answers in milliseconds; here every scan is an optimisation of its own, with thousands of evaluations of $G$.
+# - The time: a network answers in milliseconds; here every scan is an optimisation of its own, with thousands of
+#   evaluations of $G$.
 # - "Unsupervised" is not "without images": the GAN prior needs clean ones, though not of the same scans.
 # - Images that differ in contrast, size or field of view from those of the training lie outside the range.
 # - We trained for seconds at 32 x 32. The papers' generators are far better, and their ranges are still too small.
@@ -760,8 +765,8 @@ print(c.diff("gan_prior", "adapted_gan"))
 # %% [markdown]
 # ## Scaling up
 #
-# `COURSE_PROFILE=gpu` trains longer. The defaults of `c.build("gan_prior")` draw 128 x 128 pixels from 128 numbers and search with 1600
-# steps from 5 starts. What does one evaluation of $G$ with its gradient cost, and so a search?
+# `COURSE_PROFILE=gpu` trains longer. The defaults of `c.build("gan_prior")` draw 128 x 128 pixels from 128 numbers and
+# search with 1600 steps from 5 starts. What does one evaluation of $G$ with its gradient cost, and so a search?
 
 # %%
 print(f"{'':16}{'parameters':>12}{'ms for G and its gradient':>28}{'s a search':>12}")
@@ -778,9 +783,9 @@ for name, settings in {"small": small, "as by default": {}}.items():
 #
 # > **Exercise 6** · project · 120 minutes · importance ★★☆
 # >
-# > Between a fixed painter and a free one: let the image leave the range, but not far, $\min_{z, x} \lVert Ax - y\rVert^2 +
-# > \mu\lVert x - G(z)\rVert^2 + \lambda\,\text{TV}(x - G(z))$. Alternate: a search for $z$, then a proximal solve for $x$. Does the lesion come
-# > back? At which $\mu$?
+# > Between a fixed painter and a free one: let the image leave the range, but not far, $\min_{z, x} \lVert Ax - y\rVert^2
+# > + \mu\lVert x - G(z)\rVert^2 + \lambda\,\text{TV}(x - G(z))$. Alternate: a search for $z$, then a proximal solve for
+# > $x$. Does the lesion come back? At which $\mu$?
 # >
 # > | points | for |
 # > |---|---|
@@ -790,7 +795,8 @@ for name, settings in {"small": small, "as by default": {}}.items():
 # > | 2 | the contrast of a lesion against its size, for TV, prior, adapted and yours |
 # > | 1 | a case that breaks it, and why |
 # >
-# > <details><summary>Hint 1</summary>With $d = x - G(z)$ the second step is TV for the data $y - A\,G(z)$: `c.build("cs_tv")`.</details>
+# > <details><summary>Hint 1</summary>With $d = x - G(z)$ the second step is TV for the data $y - A\,G(z)$:
+# > `c.build("cs_tv")`.</details>
 # > <details><summary>Hint 2</summary>`search` takes any $y$: hand it the data minus $A d$.</details>
 
 # %% [markdown]
@@ -804,9 +810,10 @@ for name, settings in {"small": small, "as by default": {}}.items():
 #   [arXiv:1703.03208](https://arxiv.org/abs/1703.03208)
 # - Abu Hussein S, Tirer T, Giryes R. Image-adaptive GAN based reconstruction. *AAAI* 2020.
 #   [arXiv:1906.05284](https://arxiv.org/abs/1906.05284)
-# - Bhadra S, Zhou W, Anastasio MA. Medical image reconstruction with image-adaptive priors learned by use of generative adversarial
-#   networks. *Proc SPIE* 2020. [arXiv:2001.10830](https://arxiv.org/abs/2001.10830)
-# - Gulrajani I et al. Improved training of Wasserstein GANs. *NIPS* 2017. [arXiv:1704.00028](https://arxiv.org/abs/1704.00028)
+# - Bhadra S, Zhou W, Anastasio MA. Medical image reconstruction with image-adaptive priors learned by use of generative
+#   adversarial networks. *Proc SPIE* 2020. [arXiv:2001.10830](https://arxiv.org/abs/2001.10830)
+# - Gulrajani I et al. Improved training of Wasserstein GANs. *NIPS* 2017.
+#   [arXiv:1704.00028](https://arxiv.org/abs/1704.00028)
 # - Montalt-Tordera J et al. Machine learning in MRI: image reconstruction. *Phys Med* 2021, section 3.
 #   [doi:10.1016/j.ejmp.2021.03.020](https://doi.org/10.1016/j.ejmp.2021.03.020)
 #

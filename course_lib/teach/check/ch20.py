@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -152,21 +153,17 @@ def _to_adapt() -> list[tuple]:
     return rows
 
 
-def _with(**fault) -> Callable[..., Tensor]:
-    return lambda *a: _adapted(*a, **fault)
-
-
 ch20_adapt = Exercise(
     reference=_adapted,
     cases=_to_adapt,
     run=_after,
     mistakes={
-        "the weights leak into the next scan: change a copy of G": _with(own=False),
-        "z stays: it moves together with the weights": _with(moves=(False, True)),
-        "the weights stay: that is the search without adaptation": _with(moves=(True, False)),
-        "away from the data: the misfit must fall": _with(sign=-1),
-        "compared with the zero-filled image: the misfit is one of k-space": _with(
-            loss=lambda x, y, A: _energy(x - A.H(y)) / _energy(y)
+        "the weights leak into the next scan: change a copy of G": partial(_adapted, own=False),
+        "z stays: it moves together with the weights": partial(_adapted, moves=(False, True)),
+        "the weights stay: that is the search without adaptation": partial(_adapted, moves=(True, False)),
+        "away from the data: the misfit must fall": partial(_adapted, sign=-1),
+        "compared with the zero-filled image: the misfit is one of k-space": partial(
+            _adapted, loss=lambda x, y, A: _energy(x - A.H(y)) / _energy(y)
         ),
     },
 )
