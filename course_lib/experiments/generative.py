@@ -13,6 +13,8 @@ from torch.optim import Adam
 from ..data.phantom import phantom_sample
 from ..data.sample import Sample
 from ..methods.base import Reconstructor, card
+from ..methods.unsupervised.adapted_gan import AdaptedGAN
+from ..methods.unsupervised.gan_prior import GANPrior
 from ..muon import Muon
 from ..ops import Sense
 from ..profiles import Profile
@@ -33,7 +35,7 @@ ADAPTATION = 100  # steps
 WATCHED = (0, 25, 50, 100, 200, 400)  # steps after which the noisy images are looked at
 
 
-def trained(model: Reconstructor, images: Image, rounds: int) -> Reconstructor:
+def trained(model: Reconstructor, images: Image, rounds: int) -> None:
     """So many rounds of critic and generator on batches of whole images."""
     players = [Adam([{"params": list(model.critic.parameters()), "peak": RATES[1]}], betas=(0.5, 0.999))]
     players += [Muon(nn.ParameterList(model.own()), RATES[0])]
@@ -49,7 +51,6 @@ def trained(model: Reconstructor, images: Image, rounds: int) -> Reconstructor:
             player.zero_grad()
             loss.backward()
             player.step()
-    return model
 
 
 def phantoms(first: int, count: int) -> Image:
@@ -71,8 +72,8 @@ def measured(images: Image, noise: float) -> list[Sample]:
 def adaptation(where: Profile) -> Verdict:
     rounds, count = ROUNDS[where.name], {"ci": 3, "cpu": 12, "gpu": 24}[where.name]
     torch.manual_seed(0)
-    prior = trained(card("gan_prior").build(**card("gan_prior").small), phantoms(1000, PHANTOMS), rounds)
-    adapted = card("adapted_gan").build(**card("adapted_gan").small)
+    prior, adapted = GANPrior(**card("gan_prior").small), AdaptedGAN(**card("adapted_gan").small)
+    trained(prior, phantoms(1000, PHANTOMS), rounds)
     adapted.load_state_dict(prior.state_dict())
     with torch.no_grad():
         inside = prior.G(torch.randn(count, prior.G.latent, generator=torch.Generator().manual_seed(1)))
@@ -85,7 +86,7 @@ def adaptation(where: Profile) -> Verdict:
     return gains(fixed, moved, noisy, rival)
 
 
-def levels(model: Reconstructor, samples: Sequence[Sample], steps: Sequence[int]) -> Tensor:
+def levels(model: AdaptedGAN, samples: Sequence[Sample], steps: Sequence[int]) -> Tensor:
     """PSNR (steps, samples) after so many steps of adaptation."""
     found = []
     for model.adaptation in steps:

@@ -27,8 +27,8 @@ def scans(y: KSpace, A: Sense) -> Iterator[tuple[KSpace, Sense]]:
         yield y[i : i + 1], Sense(mask, maps)
 
 
-def misfit(x: Image, y: KSpace, A: Sense) -> Float[Tensor, " batch"]:
-    """||A x - y||^2 / ||y||^2 of each image; y of one scan serves several."""
+def misfit(x: Image, y: Tensor, A: Sense) -> Float[Tensor, " batch"]:
+    """||A x - y||^2 / ||y||^2 of each image; y (batch or 1, coil, height, width)."""
     energy = y.abs().square().flatten(1).sum(1).clamp_min(1e-12)
     return (A(x) - y).abs().square().flatten(1).sum(1) / energy
 
@@ -44,5 +44,6 @@ def search(
     with torch.no_grad():
         z = z[cost(z).argsort()[:restarts]].requires_grad_()
     adam(lambda: cost(z).sum(), [z], steps, lr, watch)
+    ends = z.detach()
     with torch.no_grad():
-        return z[cost(z).argmin()][None]
+        return ends[cost(ends).argmin()][None].clone()

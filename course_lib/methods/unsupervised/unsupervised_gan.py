@@ -34,9 +34,10 @@ from ..base import Reconstructor, method
 class UnsupervisedGAN(Reconstructor):
     def __init__(self, iterations: int = 5, width: int = 128, depth: int = 2):
         super().__init__()
-        self.f = nn.ModuleList(blocks.OnComplex(blocks.resnet(width, depth)) for _ in range(iterations))
+        nets = [blocks.resnet(width, depth) for _ in range(iterations)]
+        self.f = nn.ModuleList(blocks.OnComplex(net) for net in nets)
         self.t, self.critic, self.other = nn.Parameter(torch.ones(iterations)), blocks.Critic((16, 32, 64)), redrawn
-        for p in (p for f in self.f for p in f.net[-1].parameters()):
+        for p in (p for net in nets for p in net[-1].parameters()):
             nn.init.zeros_(p)
 
     def forward(self, y, A):
@@ -64,9 +65,8 @@ def claim_neither_player_ever_sees_the_image(model, sample):
 
 
 def claim_the_critic_compares_with_what_another_mask_would_have_measured(model, sample):
-    seen, other = [], redrawn(sample.mask)
+    seen, other, model.other = [], redrawn(sample.mask), lambda mask: other
     model.critic.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    model.other = lambda mask: other
     model.critic_loss(sample)
     fake = ops.Sense(other, sample.maps).N(model(sample.kspace, sample.A))
     assert (other != sample.mask).any() and torch.equal(seen[0], sample.A.H(sample.kspace))
