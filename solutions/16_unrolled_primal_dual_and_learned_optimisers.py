@@ -438,24 +438,25 @@ assert difference < 1e-4
 # %% [markdown]
 # ## Sanity gate: can it overfit one slice?
 #
-# A network that cannot learn one slice by heart will not learn many. We ask the one that is given least, RIM. Its loss must
-# fall at least tenfold.
+# A network that cannot learn one slice by heart will not learn many. The loss must fall at least tenfold.
 
 # %%
 torch.manual_seed(0)
-one = c.data.slices("train", protocol(R), training=True, size=(48, 48))[0]
-probe = MyRIM(iterations=4, width=24)
-optimiser = torch.optim.Adam(probe.parameters(), lr=5e-3)
+one = train[0]
+probe = MyPDHGCSNet(iterations=4, width=32)
+optimiser = torch.optim.Adam(probe.parameters(), lr=1e-2)
 losses = []
-for _ in range(120):
+for _ in range(90):
     optimiser.zero_grad()
-    loss = probe.loss(one)
+    loss = c.losses.mse(probe(one.kspace, one.A), one.image)
     loss.backward()
-    nn.utils.clip_grad_norm_(probe.parameters(), 1.0)
     optimiser.step()
     losses.append(loss.item())
 print(f"loss {losses[0]:.2e} -> {losses[-1]:.2e}, {losses[0] / losses[-1]:.0f} times lower")
 assert losses[-1] < losses[0] / 10
+
+# %% [markdown]
+# RIM takes longer: it starts from nothing, and its loss counts the first steps, too. You may try.
 
 # %% [markdown]
 # ## Train
@@ -473,11 +474,12 @@ less = {"ci": {}, "cpu": {"size": (64, 64), "coils": 4}, "gpu": {}}[where.name]
 whole = c.data.slices("train", protocol(R), training=True, **less)
 small = {name: c.card(name).small for name in ("dc_cnn", "pdhg_csnet", "pd_net", "rim")}
 small["pd_net"] = small["pd_net"] | {"width": 8}
+small["rim"] = small["rim"] | {"iterations": {"ci": 4, "cpu": 8, "gpu": 8}[where.name]}
 plans = {  # network, what it trains on, learning rate
     "DC-CNN": (c.build("dc_cnn", **small["dc_cnn"]), train, 1e-2),
     "PDHG-CSNet": (MyPDHGCSNet(**small["pdhg_csnet"]), train, 1e-2),
     "PD-Net": (MyPDNet(**small["pd_net"]), whole, 1e-2),
-    "RIM": (MyRIM(**small["rim"]), train, 3e-2),
+    "RIM": (MyRIM(**small["rim"]), train, 5e-2),
 }
 runs = {}
 for name, (model, slices, lr) in plans.items():
@@ -633,10 +635,9 @@ x, levels["gradient descent"] = typical.A.H(typical.kspace), []
 for _ in images:
     x = x - (typical.A.N(x) - typical.A.H(typical.kspace))
     levels["gradient descent"].append(c.metrics.psnr(x, typical.image).item())
-levels["FISTA, TV"] = [
-    c.metrics.psnr(c.build("cs_tv", lam=lam, iterations=n)(typical.kspace, typical.A), typical.image).item()
-    for n in range(1, len(images) + 1)
-]
+with torch.no_grad():
+    stopped = [c.build("cs_tv", lam=lam, iterations=n)(typical.kspace, typical.A) for n in range(1, 3 * T + 1)]
+levels["FISTA, TV"] = [c.metrics.psnr(x, typical.image).item() for x in stopped]
 for n in (1, T // 2, T, 2 * T, 3 * T):
     print(f"step {n:2}: " + ", ".join(f"{name} {values[n - 1]:.2f} dB" for name, values in levels.items()))
 assert levels["RIM"][T - 1] > levels["RIM"][0]
@@ -662,7 +663,7 @@ after_step(3 * T)
 # The slider answers: after which step does the image stop getting better, and what grows then?
 
 # %%
-slider("step", after_step, (1, 2, 3, 4, 6, T, T + 4, 2 * T, 3 * T))
+slider("step", after_step, (1, 2, 3, T, T + 2, 2 * T, 3 * T))
 
 # %% [markdown]
 # Gradient descent and FISTA know where they go: each step lowers something that somebody wrote down, so more steps cannot hurt
@@ -703,10 +704,15 @@ for title, numbers in {"PSNR (dB)": psnr, "misfit (truth: 1)": far}.items():
     for case, values in numbers.items():
         print(f"{case:26}" + "".join(f"{value:12.2f}" for value in values.values()))
 assert psnr["R = 8"]["tuned TV"] < psnr["as trained"]["tuned TV"] < psnr["R = 2"]["tuned TV"]
+assert max(far["R = 8"][name] for name in ("tuned TV", "DC-CNN")) < min(
+    far["R = 8"][name] for name in ("PD-Net", "RIM")
+)
 
 # %% [markdown]
-# Read the R = 2 line. More data should make every image better. A solver cannot but use them. A learned step has seen one
-# acceleration, and what it does with another is not written anywhere.
+# Read the second table at R = 2 and R = 8. TV and DC-CNN solve for the data, however many there are, and stay where they were.
+# The misfit of the others grows with R: how to use the data was learned at R = 4, and for another R it is written nowhere.
+# With wrong maps all misfits are small, but look at what they are measured in: even the true image contradicts the data then,
+# and the unit has grown.
 
 # %% [markdown]
 # ## What the number hides
