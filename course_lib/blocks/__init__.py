@@ -10,6 +10,7 @@ from .dense import dense
 from .encoder import Encoder
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
+from .learned_transform import LearnedTransform
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
@@ -19,8 +20,9 @@ from .transform import Transform, inverse_fourier
 from .unet import UNet
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator",
+    "Layers", "LearnedTransform", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual",
+    "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net", "complex_valued",
+    "dense", "inverse_fourier", "keep", "real", "real_matrix", "refinement", "resnet",
+    "srcnn", "two_channel",
 ]  # fmt: skip
