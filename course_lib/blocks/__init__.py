@@ -7,12 +7,17 @@ from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_value
 from .complex_unet import complex_net, two_channel
 from .consistency import keep
 from .critic import Critic
+from .curve import Bumps, read_off
 from .dense import dense
 from .encoder import Encoder
 from .generator import Generator
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .recurrent import ConvGRU, Recurrent
+from .experts import FieldsOfExperts
+from .filters import Filters, cosines, mirrored
+from .learned_transform import LearnedTransform
+from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
 from .srcnn import srcnn
@@ -27,4 +32,9 @@ __all__ = [
     "Recurrent", "Residual", "StridedUNet", "Transform", "UNet", "Update", "as_complex", "as_real", "cnn",
     "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real", "real_matrix", "refinement",
     "resnet", "silent", "srcnn", "start_as", "two_channel",
+    "Bumps", "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FieldsOfExperts", "Filters",
+    "FullyConnected", "Interpolator", "Layers", "LearnedTransform", "ModReLU", "OnCoils", "OnComplex",
+    "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
+    "complex_net", "complex_valued", "cosines", "dense", "inverse_fourier", "keep", "mirrored", "read_off", "real",
+    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip
