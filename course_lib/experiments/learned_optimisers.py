@@ -24,7 +24,7 @@ from .statistics import words
 
 LOOSER = log10(1.1)  # margin: a tenth more misfit. Both margins were fixed, as all that follows, before measuring
 VISIBLE = 0.2  # margin in dB
-STEPS = {"ci": 15, "cpu": 300, "gpu": 2000}
+STEPS = {"ci": 15, "cpu": 200, "gpu": 2000}
 EXACT, LEARNED = "pdhg_csnet", ("cp_net", "pd_net")  # how the data come in: by formula, by a network
 SETTINGS = {  # as many iterations, and about as many parameters
     "pdhg_csnet": {"iterations": 6, "width": 24},
