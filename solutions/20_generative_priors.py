@@ -623,7 +623,7 @@ figures.lines(psnr, "lines that were measured, of 32", "PSNR (dB)", x=amounts)
 
 # %% [markdown]
 # TV lives on the data and loses with every line. The curves of the generator are flatter: most of its error is its own.
-# Where they cross that of TV, if they do, depends on how well it draws; the papers' generators win where lines are few.
+# Where they cross that of TV, if they do, depends on how well it draws (Bora et al. see it win where samples are few).
 
 # %% [markdown]
 # ## Break it: a lesion that nobody has drawn
