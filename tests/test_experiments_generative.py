@@ -15,7 +15,7 @@ NOISE = torch.tensor([0.02, -0.02, 0.01, 0.0, -0.01, 0.0])
 def decided(outside: float, inside: float = 0.0):
     fixed = {"in": 30 + NOISE, "out": 20 + NOISE}
     moved = {"in": 30 + inside + NOISE.flip(0), "out": 20 + outside + NOISE.flip(0)}
-    noisy = torch.tensor([10.0, 12.0, 14.0, 13.0, 12.0, 11.0])[:, None] + NOISE
+    noisy = {steps: psnr + NOISE for steps, psnr in zip(generative.WATCHED, (10.0, 12.0, 14.0, 13.0, 12.0, 11.0))}
     return generative.gains(fixed, moved, noisy, 25 + NOISE)
 
 

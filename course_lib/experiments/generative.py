@@ -27,7 +27,12 @@ from .base import Verdict, decide, experiment
 from .statistics import words
 
 VISIBLE = 0.2  # margin in dB; fixed, as all that follows, before anything was measured
-SIZE, PHANTOMS = 32, 400
+SIZE = 32
+SIZES = {
+    "ci": (20, 20, 2, 1),
+    "cpu": (400, 100, 8, 3),
+    "gpu": (2000, 400, 24, 8),
+}  # phantoms, steps, images, noisy ones
 ROUNDS = {"ci": 20, "cpu": 1200, "gpu": 5000}
 BATCH, RATES = 8, (3e-3, 3e-3)  # of the generator (Muon) and of the critic (Adam)
 NOISE = 0.02, 0.1  # standard deviation in k-space: usual, and so much that it may be over-fitted
@@ -70,10 +75,11 @@ def measured(images: Image, noise: float) -> list[Sample]:
 
 @experiment(58, "3", "A GAN prior improves when the weights of its generator are adapted to the data, too.")
 def adaptation(where: Profile) -> Verdict:
-    rounds, count = ROUNDS[where.name], {"ci": 3, "cpu": 12, "gpu": 24}[where.name]
+    number, steps, count, few = SIZES[where.name]
     torch.manual_seed(0)
-    prior, adapted = GANPrior(**card("gan_prior").small), AdaptedGAN(**card("adapted_gan").small)
-    trained(prior, phantoms(1000, PHANTOMS), rounds)
+    prior, adapted = (card(name).build(**card(name).small | {"steps": steps}) for name in ("gan_prior", "adapted_gan"))
+    assert isinstance(prior, GANPrior) and isinstance(adapted, AdaptedGAN)
+    trained(prior, phantoms(1000, number), ROUNDS[where.name])
     adapted.load_state_dict(prior.state_dict())
     with torch.no_grad():
         inside = prior.G(torch.randn(count, prior.G.latent, generator=torch.Generator().manual_seed(1)))
@@ -81,9 +87,10 @@ def adaptation(where: Profile) -> Verdict:
     sets = {"in": measured(inside, NOISE[0]), "out": measured(outside, NOISE[0])}
     fixed = {name: scans.psnr(prior, samples) for name, samples in sets.items()}
     moved = {name: levels(adapted, samples, (ADAPTATION,))[0] for name, samples in sets.items()}
-    noisy = levels(adapted, measured(outside[:6], NOISE[1]), WATCHED)
+    watched = WATCHED if where.name != "ci" else WATCHED[:3]
+    noisy = levels(adapted, measured(outside[:few], NOISE[1]), watched)
     rival = scans.psnr(scans.tuned("cs_tv", measured(phantoms(9000, 4), NOISE[0])), sets["out"])
-    return gains(fixed, moved, noisy, rival)
+    return gains(fixed, moved, dict(zip(watched, noisy)), rival)
 
 
 def levels(model: AdaptedGAN, samples: Sequence[Sample], steps: Sequence[int]) -> Tensor:
@@ -94,18 +101,18 @@ def levels(model: AdaptedGAN, samples: Sequence[Sample], steps: Sequence[int]) -
     return torch.stack(found)
 
 
-def gains(fixed: dict[str, Tensor], moved: dict[str, Tensor], noisy: Tensor, rival: Tensor) -> Verdict:
+def gains(fixed: dict[str, Tensor], moved: dict[str, Tensor], noisy: dict[int, Tensor], rival: Tensor) -> Verdict:
     """PSNR gained by adaptation on images outside the range; what it does inside, and with noise, is remark."""
     gain = {name: moved[name] - fixed[name] for name in fixed}
     effect, inside, more = bootstrap(gain["out"]), bootstrap(gain["in"]), bootstrap(gain["out"] - gain["in"])
-    means = noisy.mean(1)
-    best = int(means.argmax())
+    means = {steps: float(v.mean()) for steps, v in noisy.items()}
+    best, last = max(means, key=lambda steps: means[steps]), max(means)
     remark = (
         f"One GAN, ellipse phantoms, one coil, R = 3. Outside the range {float(fixed['out'].mean()):.2f} dB without, "
         f"{float(moved['out'].mean()):.2f} dB with {ADAPTATION} steps of adaptation, tuned TV "
         f"{float(rival.mean()):.2f} dB. Inside the range adaptation changes {words(inside)} dB; interaction, outside "
         f"minus inside, {words(more)} dB. With {NOISE[1] / NOISE[0]:g} times the noise, after "
-        f"{', '.join(map(str, WATCHED))} steps: {', '.join(f'{v:.2f}' for v in means.tolist())} dB; after the best, "
-        f"{WATCHED[best]}, {words(bootstrap(noisy[-1] - noisy[best]))} dB by going on."
+        f"{', '.join(map(str, means))} steps: {', '.join(f'{v:.2f}' for v in means.values())} dB; after the best, "
+        f"{best}, {words(bootstrap(noisy[last] - noisy[best]))} dB by going on."
     )
     return Verdict(decide(effect, VISIBLE), effect, "PSNR (dB) gained by adaptation on images out of range", remark)
