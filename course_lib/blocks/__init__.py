@@ -10,14 +10,14 @@ from .critic import Critic
 from .curve import Bumps, read_off
 from .dense import dense
 from .encoder import Encoder
+from .experts import FieldsOfExperts
+from .filters import Filters, cosines, mirrored
 from .generator import Generator
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
-from .recurrent import ConvGRU, Recurrent
-from .experts import FieldsOfExperts
-from .filters import Filters, cosines, mirrored
 from .learned_transform import LearnedTransform
-from .recurrent import ConvGRU
+from .norm_unet import NormUNet, from_fastmri
+from .recurrent import ConvGRU, Recurrent
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
 from .srcnn import srcnn
@@ -27,14 +27,10 @@ from .unet import UNet
 from .update import Update
 
 __all__ = [
-    "AutoEncoder", "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected",
-    "Generator", "Interpolator", "Layers", "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH",
-    "Recurrent", "Residual", "StridedUNet", "Transform", "UNet", "Update", "as_complex", "as_real", "cnn",
-    "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real", "real_matrix", "refinement",
-    "resnet", "silent", "srcnn", "start_as", "two_channel",
-    "Bumps", "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FieldsOfExperts", "Filters",
-    "FullyConnected", "Interpolator", "Layers", "LearnedTransform", "ModReLU", "OnCoils", "OnComplex",
-    "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn",
-    "complex_net", "complex_valued", "cosines", "dense", "inverse_fourier", "keep", "mirrored", "read_off", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "AutoEncoder", "Bumps", "CReLU", "Cardioid", "CoilByCoil", "ComplexConv", "ConvGRU", "Critic", "Encoder",
+    "FieldsOfExperts", "Filters", "FullyConnected", "Generator", "Interpolator", "Layers", "LearnedTransform",
+    "ModReLU", "NormUNet", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Recurrent", "Residual",
+    "StridedUNet", "Transform", "UNet", "Update", "as_complex", "as_real", "cnn", "complex_net", "complex_valued",
+    "cosines", "dense", "from_fastmri", "inverse_fourier", "keep", "mirrored", "read_off", "real", "real_matrix",
+    "refinement", "resnet", "silent", "srcnn", "start_as", "two_channel",
 ]  # fmt: skip
