@@ -16,4 +16,4 @@ def least_squares(K: LinearOperator, b: Tensor, x: Tensor, iterations: int = 10)
     """
     with torch.no_grad():
         x = cg(K.N, b, x, iterations - iterations // 2)
-    return x + shifted_inverse(K, x.real.new_zeros(()), iterations // 2)(b - K.N(x))
+    return x + shifted_inverse(K, x.real.new_zeros(()), iterations // 2)(b - K.N(x), None)
