@@ -3,7 +3,10 @@
 import numpy as np
 import torch
 
-from course_lib.blocks import Bumps, Filters, LearnedTransform, cosines, read_off
+from course_lib.blocks import Bumps, Filters, LearnedTransform, PiecewiseLinear, cosines, read_off
+from course_lib.check import phantom
+from course_lib.ops import Stack
+from course_lib.solve import cg, least_squares, soft
 
 
 def test_a_curve_is_read_off_with_its_gradient():
@@ -42,3 +45,28 @@ def test_a_learned_transform_is_undone_before_it_is_trained():
     transform, x = LearnedTransform(16), torch.randn(2, 9, 7, dtype=torch.complex64)
     assert torch.allclose(transform.Dt(transform.D(x)), x, atol=1e-6)
     assert transform.D(x)[:, 2:].abs().max() > 0.1
+
+
+def test_a_piecewise_linear_function_starts_as_a_soft_threshold_of_real_and_imaginary_part():
+    v = 3 * torch.randn(2, 4, 5, 6, dtype=torch.complex64)
+    expected = torch.complex(soft(v.real, 0.06), soft(v.imag, 0.06))
+    with torch.no_grad():
+        assert torch.allclose(PiecewiseLinear(4, threshold=0.06)(v), expected, atol=1e-5)
+
+
+def test_least_squares_have_the_gradient_of_the_solution():
+    torch.manual_seed(0)
+    A, x = phantom("modl").A, phantom("modl").image
+    found = []
+    for solve in (
+        lambda H, b: least_squares(Stack((A, H), ()), b, x, iterations=80),
+        lambda H, b: cg(lambda v: A.N(v) + H.N(v), b, x, iterations=80),  # its gradient runs through the loop
+    ):
+        kernels = torch.full((2, 3, 3), -1 / 9)
+        kernels[:, 1, 1] += 1
+        kernels.requires_grad_()
+        solution = solve(Filters(kernels), A.H(A(x)))
+        (solution * x.conj().roll(1, -1)).abs().square().sum().backward()
+        found.append((solution.detach(), kernels.grad))
+    for a, b in zip(*found):
+        assert (a - b).norm() < 1e-3 * b.norm()

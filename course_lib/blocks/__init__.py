@@ -7,12 +7,13 @@ from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_value
 from .complex_unet import complex_net, two_channel
 from .consistency import keep
 from .critic import Critic
-from .curve import Bumps, read_off
+from .curve import Bumps, PiecewiseLinear, read_off
 from .dense import dense
 from .encoder import Encoder
 from .experts import FieldsOfExperts
 from .filters import Filters, cosines, mirrored
 from .generator import Generator
+from .filters import CosineFilters, Filters, cosines, mirrored
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
 from .learned_transform import LearnedTransform
@@ -33,4 +34,9 @@ __all__ = [
     "StridedUNet", "Transform", "UNet", "Update", "as_complex", "as_real", "cnn", "complex_net", "complex_valued",
     "cosines", "dense", "from_fastmri", "inverse_fourier", "keep", "mirrored", "read_off", "real", "real_matrix",
     "refinement", "resnet", "silent", "srcnn", "start_as", "two_channel",
+    "Bumps", "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "CosineFilters", "Critic", "Encoder", "FieldsOfExperts",
+    "Filters", "FullyConnected", "Interpolator", "Layers", "LearnedTransform", "ModReLU", "OnCoils", "OnComplex",
+    "OnComplexChannels", "PiecewiseLinear", "REACH", "Residual", "StridedUNet", "Transform", "UNet", "as_complex",
+    "as_real", "cnn", "complex_net", "complex_valued", "cosines", "dense", "inverse_fourier", "keep", "mirrored",
+    "read_off", "real", "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

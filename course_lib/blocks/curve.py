@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import softshrink
+
+from .complex import as_complex, as_real
 
 TABLE = 15  # places of the table to one distance between bumps
 
@@ -13,6 +16,8 @@ class Bumps(nn.Module):
     The m_j stand at equal distances s from -reach to reach; far outside f is 0. It starts at v times `scale`, nearly.
     Read from a table, as by Chen & Pock (IEEE Trans. Pattern Anal. 2017): its error is below 1/1000 of the heights.
     """
+
+    shapes: Tensor  # (bump, place) of the table
 
     def __init__(self, channels: int, bumps: int = 31, reach: float = 1.0, scale: float = 0.04):
         super().__init__()
@@ -27,6 +32,20 @@ class Bumps(nn.Module):
         with torch.autocast(v.device.type, enabled=False):
             table = self.w @ self.shapes
         return read_off(table, v, self.end)
+
+
+class PiecewiseLinear(nn.Module):
+    """A learned function for each channel of complex (batch, channel, height, width), real and imaginary part alike.
+
+    Straight lines between `points` values from -1 to 1, beyond them of slope 1. It starts as a soft threshold.
+    """
+
+    def __init__(self, channels: int, points: int = 101, threshold: float = 0.05):
+        super().__init__()
+        self.values = nn.Parameter(softshrink(torch.linspace(-1, 1, points), threshold).repeat(channels, 1))
+
+    def forward(self, v: Tensor) -> Tensor:
+        return as_complex(read_off(self.values, as_real(v).flatten(0, 1), 1.0, slope=1.0).unflatten(0, (len(v), 2)))
 
 
 def read_off(table: Tensor, v: Tensor, reach: float, slope: float = 0.0) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from ..ops.linear import LinearOperator
@@ -49,3 +49,15 @@ def _convolved(x: Tensor, kernels: Tensor, padding: int) -> Tensor:
     """Complex (batch, inside, height, width) by real kernels (outside, inside, rows, columns)."""
     with torch.autocast(x.device.type, enabled=False):
         return as_complex(conv2d(as_real(x).flatten(0, 1), kernels, padding=padding).unflatten(0, (len(x), 2)))
+
+
+class CosineFilters(nn.Module):
+    """Learned filters of mean 0: `weights` (filter, 8) of the cosine patterns; at first each is one of them."""
+
+    def __init__(self, filters: int = 8):
+        super().__init__()
+        self.weights = nn.Parameter(torch.eye(filters, 8))
+
+    def forward(self, scale: Tensor | float = 1.0) -> Filters:
+        """The operator; scale: one number, or one for each filter (filter, 1, 1)."""
+        return Filters(scale * (self.weights[..., None, None] * cosines(self.weights)).sum(1))

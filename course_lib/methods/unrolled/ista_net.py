@@ -5,6 +5,8 @@ r <- x - rho A^H (A x - y)                    a step towards the data
 x <- Dt(soft(D(r), theta))                    Dt: conv - ReLU - conv; the loss asks that Dt(D(r)) = r, too
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -31,7 +33,7 @@ class ISTANet(Reconstructor):
     def __init__(self, phases: int = 9, width: int = 32, gamma: float = 0.01, channels: int = 2):
         super().__init__()
         self.gamma = gamma
-        self.transforms = nn.ModuleList(LearnedTransform(width, channels) for _ in range(phases))
+        self.transforms: Any = nn.ModuleList(LearnedTransform(width, channels) for _ in range(phases))
         self.rho, self.theta = nn.Parameter(torch.ones(phases)), nn.Parameter(torch.full((phases,), 0.01))
 
     def forward(self, y, A):
@@ -51,14 +53,12 @@ class ISTANet(Reconstructor):
 
 
 def claim_nine_phases_with_own_weights_have_171090_parameters_on_real_images(model, sample):
-    counts = [sum(p.numel() for p in ISTANet(n, channels=c).parameters()) for n, c in ((9, 1), (9, 2), (1, 2))]
-    assert counts == [171_090, 176_274, 176_274 / 9]
+    assert [sum(p.numel() for p in ISTANet(n, channels=1).parameters()) for n in (9, 1)] == [171_090, 171_090 / 9]
 
 
 def claim_the_loss_asks_that_Dt_undoes_D_before_anything_is_shrunk(model, sample):
     x, r, _ = sample.image, sample.A.H(sample.kspace), _without_network(model, rho=0.0, theta=9.0, factor=3)
-    expected = mse(0 * x, x) + model.gamma * mse(3 * r, r)  # all phases after the first see the image 0
-    assert (model.loss(sample) - expected).abs() < 1e-5 * expected
+    assert (model.loss(sample) - mse(0 * x, x) - model.gamma * mse(3 * r, r)).abs() < 1e-6  # then x is 0
 
 
 def claim_missing_samples_stay_as_they_are_in_the_step_towards_the_data(model, sample):
@@ -75,6 +75,6 @@ def claim_without_its_learned_part_it_is_ista(model, sample):
 
 
 def _without_network(model, rho, theta, factor=1):
-    model.rho.data.fill_(rho), model.theta.data.fill_(theta)
+    model.rho.data[:], model.theta.data[:] = rho, theta
     for transform in model.transforms:
         transform.D, transform.Dt = (lambda r: r), (lambda h: factor * h)
