@@ -1,5 +1,6 @@
 """Networks without MRI opinions, and the adapters between them and complex images."""
 
+from .activations import PiecewiseLinear, RadialBasis
 from .cnn import cnn
 from .complex import OnCoils, OnComplex, OnComplexChannels, as_complex, as_real, real_matrix
 from .complex_layers import Cardioid, ComplexConv, CReLU, ModReLU, complex_valued
@@ -8,8 +9,10 @@ from .consistency import keep
 from .critic import Critic
 from .dense import dense
 from .encoder import Encoder
+from .filters import Filters
 from .interpolator import REACH, Interpolator, Residual
 from .layers import Layers, real
+from .norm_unet import NormUNet, from_fastmri
 from .recurrent import ConvGRU
 from .refinement import FullyConnected, refinement
 from .resnet import resnet
@@ -19,8 +22,9 @@ from .transform import Transform, inverse_fourier
 from .unet import UNet
 
 __all__ = [
-    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "FullyConnected", "Interpolator", "Layers",
-    "ModReLU", "OnCoils", "OnComplex", "OnComplexChannels", "REACH", "Residual", "StridedUNet", "Transform", "UNet",
-    "as_complex", "as_real", "cnn", "complex_net", "complex_valued", "dense", "inverse_fourier", "keep", "real",
-    "real_matrix", "refinement", "resnet", "srcnn", "two_channel",
+    "CReLU", "Cardioid", "ComplexConv", "ConvGRU", "Critic", "Encoder", "Filters", "FullyConnected", "Interpolator",
+    "Layers", "ModReLU", "NormUNet", "OnCoils", "OnComplex", "OnComplexChannels", "PiecewiseLinear", "REACH",
+    "RadialBasis", "Residual", "StridedUNet", "Transform", "UNet", "as_complex", "as_real", "cnn", "complex_net",
+    "complex_valued", "dense", "from_fastmri", "inverse_fourier", "keep", "real", "real_matrix", "refinement",
+    "resnet", "srcnn", "two_channel",
 ]  # fmt: skip

@@ -31,6 +31,10 @@ from .direct import automap as automap
 from .direct import dautomap as dautomap
 from .cross import w_net as w_net
 from .cross import kiki_net as kiki_net
+from .unrolled import admm_net as admm_net
+from .unrolled import varnet as varnet
+from .unrolled import e2e_varnet as e2e_varnet
+from .unrolled import ista_net as ista_net
 from .unrolled import dc_cnn as dc_cnn
 from .unrolled import modl as modl
 # isort: on

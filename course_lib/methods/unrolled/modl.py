@@ -12,7 +12,7 @@ from torch import nn
 from ...blocks import OnComplex, cnn
 from ...ops.linear import LinearOperator
 from ...shapes import Image, KSpace
-from ...solve import shifted_inverse
+from ...solve import cg, shifted_inverse
 from ..base import Reconstructor, method
 
 
@@ -29,9 +29,7 @@ from ..base import Reconstructor, method
     ),
 )
 class MoDL(Reconstructor):
-    def __init__(
-        self, iterations: int = 10, width: int = 64, depth: int = 5, lam: float = 0.05, cg_iterations: int = 10
-    ):
+    def __init__(self, iterations: int = 10, width: int = 64, depth: int = 5, lam: float = 0.05, cg_iterations=10):
         super().__init__()
         self.iterations, self.cg_iterations = iterations, cg_iterations
         self.artefact = OnComplex(cnn(width=width, depth=depth))
@@ -50,8 +48,7 @@ class MoDL(Reconstructor):
 
 
 def claim_all_iterations_share_one_network(model, sample):
-    size = [sum(p.numel() for p in MoDL(iterations=n, width=16).parameters()) for n in (1, 10)]
-    assert size[0] == size[1]
+    assert len({sum(p.numel() for p in MoDL(iterations=n, width=16).parameters()) for n in (1, 10)}) == 1
 
 
 def claim_with_clean_data_and_a_perfect_denoiser_the_truth_stays(model, sample):
@@ -60,21 +57,24 @@ def claim_with_clean_data_and_a_perfect_denoiser_the_truth_stays(model, sample):
 
 
 def claim_each_step_solves_the_inner_problem(model, sample):
-    y, A = sample.kspace, sample.A
-    model.iterations, model.cg_iterations = 1, 60
-    z, lam = model.D(A.H(y)), model.lam
-    x = model(y, A)
+    y, A, lam, model.iterations = sample.kspace, sample.A, model.lam, 1
+    z, x = model.D(A.H(y)), model(y, A)
     assert (A.N(x) + lam * x - A.H(y) - lam * z).abs().max() < 1e-3
 
 
 def claim_a_large_lam_trusts_the_denoiser(model, sample):
     y, A = sample.kspace, sample.A
-    model.lam.data.fill_(1e5)
-    model.D, model.iterations = (lambda x: x + 1), 3
+    model.D, model.iterations, model.lam.data = (lambda x: x + 1), 3, torch.tensor(1e5)
     assert (model(y, A) - A.H(y) - 3).abs().max() < 1e-2
+
+
+def claim_without_its_learned_part_it_is_iterated_tikhonov(model, sample):
+    A, x, model.D, model.lam.data = sample.A, sample.A.H(sample.kspace), (lambda x: x), torch.tensor(0.3)
+    for _ in range(model.iterations):
+        x = cg(lambda v: A.N(v) + 0.3 * v, A.H(sample.kspace) + 0.3 * x, iterations=60)
+    assert (model(sample.kspace, A) - x).abs().max() < 1e-5
 
 
 def claim_data_consistency_sees_the_mask(model, sample):
     y, A = sample.kspace, sample.A
-    full = type(A)(1 + 0 * A.mask, A.maps)
-    assert (model(y, full) - model(y, A)).abs().max() > 1e-2
+    assert (model(y, type(A)(1 + 0 * A.mask, A.maps)) - model(y, A)).abs().max() > 1e-2
