@@ -21,6 +21,8 @@ from . import domains as domains
 from . import scan_specific as scan_specific
 from . import interpolation as interpolation
 from . import resolution as resolution
+from . import unrolled as unrolled
+from . import unrolled_data as unrolled_data
 # isort: on
 
 
