@@ -10,12 +10,10 @@ x <- (A^H A + D^T rho D)^-1 (A^H y + D^T rho (z - u))      conjugate gradients; 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...blocks import Filters, PiecewiseLinear
 from ...losses import relative
-from ...ops.linear import LinearOperator
-from ...shapes import Image, KSpace
 from ...solve import admm, cg, soft
 from ..base import Reconstructor, method
 
@@ -27,7 +25,7 @@ class Stage(nn.Module):
         self.D, self.S = Filters(count, kernel, cosines=True), PiecewiseLinear(count, points, t=t)
         self.log_rho, self.eta = nn.Parameter(torch.full((count,), rho).log()), nn.Parameter(torch.ones(count))
 
-    def solve(self, x: Image, A: LinearOperator, AHy: Image, v: Tensor, iterations: int) -> Image:
+    def solve(self, x, A, AHy, v, iterations: int):
         rho, D = self.log_rho.exp()[:, None, None], self.D
         return cg(lambda x: A.N(x) + D.adjoint(rho * D(x)), AHy + D.adjoint(rho * v), x, iterations)
 
@@ -50,7 +48,7 @@ class ADMMNet(Reconstructor):
         self.cg_iterations = cg_iterations
         self.stages: Any = nn.ModuleList(Stage(kernel, points, rho, t) for _ in range(stages))
 
-    def forward(self, y: KSpace, A: LinearOperator) -> Image:
+    def forward(self, y, A):
         x = AHy = A.H(y)
         u, x = 0, self.stages[0].solve(x, A, AHy, self.stages[0].D(x), self.cg_iterations)
         for stage in self.stages:
