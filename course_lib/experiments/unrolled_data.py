@@ -59,7 +59,7 @@ def sharing_saves_data(levels: Levels, distance: float, before: float) -> Verdic
 @experiment(45, "2.5", "Constrained models need fewer data; relaxed ones win when there are enough.")
 def constraint(where: Profile) -> Verdict:
     builds = {
-        "constrained": lambda: card("varnet").build(**card("varnet").small),
+        "constrained": lambda: card("varnet").build(iterations=4, filters=8, kernel=5),
         "relaxed": lambda: card("e2e_varnet").build(cascades=4, width=8, depth=2),
     }
     levels, models = learned(where, builds)
