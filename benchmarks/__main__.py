@@ -20,6 +20,7 @@ ROWS = (
     "toeplitz",
     "import_time",
     "unet_step",
+    "varnet_step",
 )
 
 

@@ -22,9 +22,10 @@ FLOORS = {  # a new module or folder needs a floor here; "methods" alone is meth
     5: "methods.base batches",
     6: "train evaluate weights methods.classic methods.restore methods.kspace methods.direct methods.cross "
     "methods.unrolled methods.unsupervised",
-    7: "methods check leaderboard experiments reconstruct",
-    8: "__init__ show teach start",
-    9: "__main__ commands doctor",
+    7: "methods check leaderboard reconstruct",
+    8: "experiments",
+    9: "__init__ show teach start",
+    10: "__main__ commands doctor",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 NAMED = {

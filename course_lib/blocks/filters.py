@@ -1,63 +1,57 @@
-"""Small filters as a linear operator: what a learned prior looks at."""
+"""Linear filters of complex images with real answers, and their exact adjoint: the D of a learned sparsity term.
 
-from dataclasses import dataclass
+(D_i x) = a_i * Re x + b_i * Im x     a_i, b_i: real kernels; * is the convolution of deep learning, edges go round
+"""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
-from ..ops.linear import LinearOperator
+from ..shapes import Image
 from .complex import as_complex, as_real
 
-
-def cosines(like: Tensor) -> Tensor:
-    """The eight cosine patterns of 3 x 3 pixels that have mean 0 and norm 1, (8, 3, 3), orthogonal to each other."""
-    n = torch.arange(3, device=like.device, dtype=like.dtype)
-    waves = torch.cos(torch.pi * n[:, None] * (n + 0.5) / 3)
-    waves = waves / waves.norm(dim=1, keepdim=True)
-    return (waves[:, None, :, None] * waves[:, None, :]).flatten(0, 1)[1:]
+Answers = Float[Tensor, "batch count height width"]
 
 
-def mirrored(kernels: Tensor) -> Tensor:
-    """The kernels (outside, inside, odd, odd) of the adjoint: `conv2d` with them is faster than `conv_transpose2d`."""
-    return kernels.flip(-2, -1).transpose(0, 1)
+class Filters(nn.Module):
+    """`count` filters, `size` x `size` pixels (odd), at first random.
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Filters(LinearOperator):
-    """Complex image (batch, height, width) -> its response to each filter, (batch, filter, height + 2, width + 2).
-
-    kernels (filter, 3, 3), real. Outside the image there is 0, and a filter responds wherever it touches the image. The
-    normal operator is then one filter of 5 x 5. Never in half precision: solvers rely on it.
+    clean: every kernel loses its mean and is scaled so that a_i and b_i together have length 1. cosines: they start as
+    the 2 (size^2 - 1) that see either the real or the imaginary part, each with a cosine basis without its constant.
     """
 
-    kernels: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _convolved(x.unsqueeze(1), self.kernels[:, None], padding=2)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        return _convolved(y, mirrored(self.kernels[:, None]), padding=0).squeeze(1)
-
-    def normal(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            both = conv2d(self.kernels[None], self.kernels[None], padding=2)
-        return _convolved(x.unsqueeze(1), both, padding=2).squeeze(1)
-
-
-def _convolved(x: Tensor, kernels: Tensor, padding: int) -> Tensor:
-    """Complex (batch, inside, height, width) by real kernels (outside, inside, rows, columns)."""
-    with torch.autocast(x.device.type, enabled=False):
-        return as_complex(conv2d(as_real(x).flatten(0, 1), kernels, padding=padding).unflatten(0, (len(x), 2)))
-
-
-class CosineFilters(nn.Module):
-    """Learned filters of mean 0: `weights` (filter, 8) of the cosine patterns; at first each is one of them."""
-
-    def __init__(self, filters: int = 8):
+    def __init__(self, count: int, size: int, clean: bool = False, cosines: bool = False):
         super().__init__()
-        self.weights = nn.Parameter(torch.eye(filters, 8))
+        self.clean = clean
+        self.weight = nn.Parameter(torch.randn(count, 2, size, size) / (2**0.5 * size))
+        if cosines:
+            self.weight.data = torch.kron(torch.eye(2), dct(size).flatten(1)).view_as(self.weight)
 
-    def forward(self, scale: Tensor | float = 1.0) -> Filters:
-        """The operator; scale: one number, or one for each filter (filter, 1, 1)."""
-        return Filters(scale * (self.weights[..., None, None] * cosines(self.weights)).sum(1))
+    def kernels(self) -> Tensor:
+        """(count, 2, size, size): a_i and b_i as they are used."""
+        if not self.clean:
+            return self.weight
+        k = self.weight - self.weight.mean((2, 3), keepdim=True)
+        return k / k.square().sum((1, 2, 3), keepdim=True).clamp_min(1e-12).sqrt()
+
+    def forward(self, x: Image) -> Answers:
+        """D x."""
+        return _round(as_real(x), self.kernels())
+
+    def adjoint(self, u: Answers) -> Image:
+        """D^T u: the sum over i of u_i, filtered with the kernels turned by 180 degrees."""
+        return as_complex(_round(u, self.kernels().transpose(0, 1).flip(-2, -1)))
+
+
+def dct(size: int) -> Float[Tensor, "count {size} {size}"]:
+    """The two-dimensional cosine basis of `size` x `size` pixels without its constant: orthonormal kernels."""
+    n = torch.arange(size)
+    waves = torch.cos(torch.pi * n[:, None] * (n + 0.5) / size) * (2 / size) ** 0.5
+    waves[0] /= 2**0.5
+    return torch.einsum("ai,bj->abij", waves, waves).flatten(0, 1)[1:]
+
+
+def _round(x: Tensor, kernels: Tensor) -> Tensor:
+    half = kernels.shape[-1] // 2
+    return conv2d(pad(x, [half] * 4, mode="circular"), kernels)

@@ -26,6 +26,8 @@ from . import noisy as noisy
 from . import learned_optimisers as learned_optimisers
 from . import self_supervision as self_supervision
 from . import generative as generative
+from . import unrolled as unrolled
+from . import unrolled_data as unrolled_data
 # isort: on
 
 

@@ -175,7 +175,20 @@ def mean_misfit(modl, samples):
     return (sum(left) / len(left)).item()
 
 
+def shrink(v, t):
+    return v - v / v.abs().clamp_min(1e-12) * v.abs().clamp_max(t)
+
+
+def step(x, y, A, rho):
+    return x + rho * A.H(y) - rho * A.N(x)
+
+
+def phase_by_hand(x, y, A, D, B, rho, theta):
+    return B(shrink(D(step(x, y, A, rho)), theta))
+
+
 RIGHT = {
+    "ch15_phase": phase_by_hand,
     "ch15_ladder": ladder_of_pairs,
     "ch15_keep": keep_by_difference,
     "ch15_gradients": gradients_by_parts,
@@ -184,6 +197,16 @@ RIGHT = {
 }
 
 WRONG = {
+    "ch15_phase": {
+        "the gradient step is forgotten": lambda x, y, A, D, B, rho, t: B(shrink(D(x), t)),
+        "uphill": lambda x, y, A, D, B, rho, t: B(shrink(D(step(x, y, A, -rho)), t)),
+        "the image is shrunk, not its transform": lambda x, y, A, D, B, rho, t: B(D(shrink(step(x, y, A, rho), t))),
+        "nothing is shrunk": lambda x, y, A, D, B, rho, t: B(D(step(x, y, A, rho))),
+        "the way back is missing": lambda x, y, A, D, B, rho, t: shrink(D(step(x, y, A, rho)), t),
+        "theta times rho": lambda x, y, A, D, B, rho, t: B(shrink(D(step(x, y, A, rho)), rho * t)),
+        "r added": lambda x, y, A, D, B, rho, t: step(x, y, A, rho) + phase_by_hand(x, y, A, D, B, rho, t),
+        "the gradient reaches nothing": lambda x, *others: phase_by_hand(x.detach(), *others),
+    },
     "ch15_ladder": {
         "iterations not put back": ladder_with(mean_psnr, restore=False),
         "misfit, not PSNR": ladder_with(mean_misfit),

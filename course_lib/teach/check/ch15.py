@@ -1,4 +1,4 @@
-"""Chapter 15: data consistency with one coil, and the gradient of the solution of a linear system."""
+"""Chapter 15: data consistency with one coil, the gradient of a solution, and a phase of ISTA-Net."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...ops import Sense, fft2c, ifft2c
-from ...solve import shifted_inverse
+from ...solve import shifted_inverse, soft
 from ..exercise import Exercise
 from .cases import images
 
@@ -106,3 +106,42 @@ ch15_gradients = Exercise(
         ),
     },
 )  # fmt: skip
+
+
+def _phases() -> list[tuple]:
+    """Arguments of a phase: D doubles the transform, B halves its inverse and adds nothing; both are not linear."""
+    D = lambda x: 2 * fft2c(x) * (1 + fft2c(x).abs())
+    B = lambda v: 0.5 * ifft2c(v / (1 + v.abs()))
+    return [(0.3 * A.H(y).flip(-1), y, A, D, B, rho, t) for (y, A), rho, t in zip(scans(), (0.5, 0.8), (0.3, 0.1))]
+
+
+def _gradient_step(x: Tensor, y: Tensor, A: Sense, rho: float) -> Tensor:
+    return x - rho * A.H(A(x) - y)
+
+
+ch15_phase = Exercise(
+    reference=lambda x, y, A, D, B, rho, theta: B(soft(D(_gradient_step(x, y, A, rho)), theta)),
+    cases=_phases,
+    mistakes={
+        "the gradient step is forgotten: r, not x, goes into D": lambda x, y, A, D, B, rho, theta: B(soft(D(x), theta)),
+        "uphill: the step goes against the gradient of the misfit": lambda x, y, A, D, B, rho, theta: B(
+            soft(D(_gradient_step(x, y, A, -rho)), theta)
+        ),
+        "the image is shrunk, not its transform: soft stands between D and B": lambda x, y, A, D, B, rho, theta: B(
+            D(soft(_gradient_step(x, y, A, rho), theta))
+        ),
+        "nothing is shrunk: soft(., theta) is missing": lambda x, y, A, D, B, rho, theta: B(
+            D(_gradient_step(x, y, A, rho))
+        ),
+        "the way back is missing: B turns features into an image": lambda x, y, A, D, B, rho, theta: soft(
+            D(_gradient_step(x, y, A, rho)), theta
+        ),
+        "theta times rho: here theta is learned and stands alone": lambda x, y, A, D, B, rho, theta: B(
+            soft(D(_gradient_step(x, y, A, rho)), rho * theta)
+        ),
+        "r added: that is ISTA-Net+": lambda x, y, A, D, B, rho, theta: (
+            _gradient_step(x, y, A, rho) + B(soft(D(_gradient_step(x, y, A, rho)), theta))
+        ),
+    },
+    differentiable=True,
+)
