@@ -1,6 +1,5 @@
 """The board: rows are made once, survive an interruption, and know when they are stale."""
 
-import json
 import sys
 
 import pytest
@@ -52,7 +51,8 @@ def module(tmp_path, monkeypatch):
 
 def test_words_do_not_make_a_result_stale_but_statements_do(module):
     first = module('"""One."""\ndef f(x):\n    """Two."""\n    return x + 1  # three\n', "made_a")
-    assert first == module('def f(x):\n    """Other words."""\n\n    return (x + 1)\n', "made_b")
+    assert first == module('def f(x):\n    """Other words."""\n\n    return  x + 1\n', "made_b")
+    assert first == module("def f(x):\n    return x + 1\n\n\ndef claim_a():\n    assert f(1) == 2\n", "made_d")
     assert first != module("def f(x):\n    return x + 2\n", "made_c")
 
 
@@ -83,10 +83,10 @@ def test_seconds_matter_to_networks_only():
 def test_other_data_make_stale(tmp_path):
     (tmp_path / "a.h5").write_bytes(b"one")
     before = fingerprint.fingerprint(card("modl"), tmp_path, {})
-    (tmp_path / "manifest.json").write_text(json.dumps({"a.h5": {"sha256": "1"}}))
-    listed = fingerprint.fingerprint(card("modl"), tmp_path, {})
-    (tmp_path / "manifest.json").write_text(json.dumps({"a.h5": {"sha256": "2"}}))
-    assert len({before, listed, fingerprint.fingerprint(card("modl"), tmp_path, {})}) == 3
+    (tmp_path / "a.h5").write_bytes(b"longer")
+    after = fingerprint.fingerprint(card("modl"), tmp_path, {})
+    embedded = (fingerprint.fingerprint(card("modl"), tmp_path / f"embedded-ci-{version}", {}) for version in "ab")
+    assert len({before, after, *embedded}) == 4
 
 
 def test_every_method_has_a_place():

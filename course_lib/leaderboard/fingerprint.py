@@ -1,15 +1,17 @@
 """What a result depends on, as one short number: if it changes, the result is stale.
 
 The code is every module of the library that the method, training and evaluation reach by their imports, without
-comments and docstrings; the data are the checksums of their files.
+comments, docstrings, imports and claims. The same on every machine and in every version of Python.
 """
 
 import ast
 import hashlib
 import importlib.util
 import inspect
+import io
 import json
 import sys
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -40,20 +42,33 @@ def reached(names: list[str]) -> set[str]:
 
 @cache
 def code(name: str) -> str:
-    """A module's statements, without comments and docstrings, each layout the same."""
-    tree = ast.parse(inspect.getsource(sys.modules[name]))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    """A module's statements without comments, docstrings, imports and spaces, up to its first claim."""
+    text = inspect.getsource(sys.modules[name])
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("claim_"):
+            del lines[node.lineno - 1 :]
+        elif isinstance(node, ast.stmt) and _changes_nothing(node):
+            for line in range(node.lineno, min(node.end_lineno or 0, len(lines)) + 1):
+                lines[line - 1] = ""
+    return "".join("".join(lines).split())
+
+
+def _changes_nothing(node: ast.stmt) -> bool:
+    """Whether it is an import, whose module counts by itself, a list of names, or a docstring."""
+    if isinstance(node, ast.Assign):
+        return isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return text or isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def data(folder: Path) -> str:
-    """The checksums in the manifest of a data set; without one, names and sizes of its files."""
-    manifest = folder / "manifest.json"
-    if manifest.exists():
-        listed = json.loads(manifest.read_text("utf-8"))
-        return json.dumps({name: entry["sha256"] for name, entry in sorted(listed.items())})
+    """The name of an embedded data set, which holds its version; of others the names and sizes of the files."""
+    if folder.name.startswith("embedded-"):
+        return folder.name
     return json.dumps(sorted((str(f.relative_to(folder)), f.stat().st_size) for f in folder.rglob("*.h5")))
 
 
@@ -65,7 +80,10 @@ def _imported(name: str) -> tuple[str, ...]:
 def _imports(name: str) -> Iterator[str]:
     """Where what a module imports from the library is defined: its own module, not the package that passes it on."""
     module = sys.modules[name]
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
+    tree = ast.parse(inspect.getsource(module))
+    if hasattr(module, "__path__") and not any(isinstance(node, ast.FunctionDef) for node in tree.body):
+        return  # a package that only passes on what its modules define
+    for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom):
             continue
         base = importlib.util.resolve_name("." * node.level + (node.module or ""), module.__package__)

@@ -98,7 +98,7 @@ ch24_tau = Exercise(
             _tau(a, b) * (len(a) - 1) / len(a)
         ),
         "only agreement is counted: pairs in the opposite order count -1": lambda a, b: (_tau(a, b) + 1) / 2,
-        "not divided by the number of pairs: more methods would agree better": lambda a, b: float(_agreement(a, b).sum()),
+        "not divided by the number of pairs: more would agree better": lambda a, b: float(_agreement(a, b).sum()),
     },
 )  # fmt: skip
 
