@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from ..leaderboard import Line
 from .picture import COLOURS, SIZE, WIDTH, Picture
@@ -26,6 +27,7 @@ def board(lines: Sequence[Line], title: str) -> Picture:
     axes[0].set_xscale("log")
     if learned:
         axes[1].set_xscale("log")
+        axes[1].xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("PSNR (dB), simulated subject", fontsize=SIZE["text"])
     picture.suptitle(title, fontsize=SIZE["title"])
     names = "\n".join(f"{rank:2} {line.method}" for rank, line in enumerate(lines, 1))
