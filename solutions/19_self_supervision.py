@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 19 Self-supervision: hold out a part of what was measured
 #
-# ![Three masks of k-space lines: all that were measured, the part that the network sees, the part that is held out; below, the images that a network learned with the held-out part, with all of the data, and with the truth](../docs/19_self_supervision.png)
+# ![Three masks of k-space lines: all that were measured, the part that the network sees, and the part that is held out to test it](../docs/19_self_supervision.png)
 #
 # Every network so far was shown the truth. For a beating heart, or blood that flows in four dimensions, there is none: nobody
 # can measure all of k-space. **How can a network learn to fill in what nobody has ever measured?**
