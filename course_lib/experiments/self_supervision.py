@@ -111,7 +111,7 @@ def right_epsilon(where: Profile) -> Verdict:
     build = lambda times: lambda: DeepBasisPursuit(iterations=3, width=12, times=times)
     models = {times: taught(build(times), where, FEWER[where.name]) for times in TIMES}
     least = DeepBasisPursuit(iterations=1, width=1)
-    least.D.forward = torch.zeros_like
+    least.D.forward = torch.zeros_like  # pyright: ignore
     found = [float(noise_norm(s.kspace, s.mask) / (s.A(s.image) - s.kspace).norm()) for s in test]
     levels = {times: scans.psnr(model, test) for times, model in models.items()}
     return noise_is_needed(levels, scans.psnr(least, test), sum(found) / len(found))

@@ -64,7 +64,7 @@ def claim_the_network_sees_theta_alone_and_nobody_the_truth(model, sample):
 
 def claim_it_reconstructs_as_modl_does(model, sample):
     y, A, modl = sample.kspace, sample.A, card("modl").build(iterations=4, width=4)
-    modl.D, model.log_lam.data = model.D, modl.lam.log()
+    modl.D, model.log_lam.data = model.D, modl.lam.log()  # pyright: ignore
     assert (model(y, A) - modl(y, A)).abs().max() < 1e-4
 
 
