@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -43,8 +44,16 @@ def array(whole: Slice, coils: int, seed: int) -> Slice:
     The real scan's coils, their strongest mixtures over the whole frame, turned at random, with gains from 1/2 to 2;
     the maps have a root sum of squares of 1 on the slice's support. The noise is white, as strong as the slice's.
     """
-    (rows, columns), rng = whole.image.shape[-2:], torch.Generator().manual_seed(seed)
-    size = max(rows, columns)
+    maps = everywhere(*whole.image.shape[-2:], coils, seed) * (whole.maps != 0).any(1, keepdim=True)
+    level = scans.corners(whole.kspace).mean().sqrt()
+    kspace = (Fourier() @ Coils(maps))(whole.image) + level * scans.noise_like(maps, seed)
+    return replace(whole, kspace=kspace, maps=maps)
+
+
+@lru_cache(maxsize=8)
+def everywhere(rows: int, columns: int, coils: int, seed: int) -> Tensor:
+    """The maps (1, coil, rows, columns) of array number `seed` over the whole frame, root sum of squares 1."""
+    size, rng = max(rows, columns), torch.Generator().manual_seed(seed)
     place, there = simulate.coil_places(size, rng), scanner()
     there = there.mixed(simulate.mixture(len(there.modes), rng))
     there = there.mixed(simulate.strongest(there.modes, place, torch.ones(1, size, size), coils))
@@ -52,10 +61,7 @@ def array(whole: Slice, coils: int, seed: int) -> Slice:
     turn = torch.linalg.qr(torch.randn(found, found, dtype=torch.complex64, generator=rng))[0]
     there = there.mixed(turn * 2 ** (2 * torch.rand(found, 1, generator=rng) - 1))
     maps = simulate.cut(simulate.cut(simulate.sensitivities(there.modes, place), rows, -2), columns, -1)[None]
-    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt() * (whole.maps != 0).any(1, keepdim=True)
-    level = scans.corners(whole.kspace).mean().sqrt()
-    kspace = (Fourier() @ Coils(maps))(whole.image) + level * scans.noise_like(maps, seed)
-    return replace(whole, kspace=kspace, maps=maps)
+    return maps / maps.abs().square().sum(1, keepdim=True).sqrt()
 
 
 @experiment(25, "2.2", "Virtual coils, ordered by PCA, let a network be used with other coils.")
