@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import data, show
+from course_lib import data, show, weights
 from course_lib.__main__ import main
 from course_lib.data.phantom import coil_maps, ellipses
 from course_lib.ops import Coils, Fourier
@@ -61,7 +61,8 @@ def test_a_masked_file_keeps_its_mask(capsys, tmp_path, full):
     assert status == 2 and "already undersampled" in err and not (tmp_path / "z.h5").exists()
 
 
-def test_bad_input_is_one_line_and_writes_nothing(capsys, tmp_path, full):
+def test_bad_input_is_one_line_and_writes_nothing(capsys, tmp_path, full, monkeypatch):
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path / "none")  # nor have the weights come with the course
     broken = tmp_path / "broken.h5"
     broken.write_bytes(full.read_bytes()[:2000])
     cases = {
