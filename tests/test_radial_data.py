@@ -130,7 +130,7 @@ def test_a_simulated_subject_fits_its_model_up_to_its_noise(subject):
 def test_every_method_takes_radial_data(subject):
     sample = subject[0]
     for name in METHODS.keys() & GRID:
-        with pytest.raises(CourseError, match="points of a grid.*found RadialSense"):
+        with pytest.raises(CourseError, match="points of a grid.*found RadialSense|the size it was built for"):
             small(name, size=tuple(sample.image.shape[-2:]))(sample.kspace, sample.A)
     for name in [name for name, card in METHODS.items() if name not in GRID and not card.extra]:
         with torch.no_grad():
