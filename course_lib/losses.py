@@ -27,8 +27,8 @@ def l1(x: Image, ref: Image) -> Tensor:
 
 def relative(x: Image, ref: Image) -> Tensor:
     """||x - ref|| / ||ref|| of the complex images, averaged over the batch; an empty ref counts as one of norm 1e-3."""
-    norm = ref.abs().square().sum((-2, -1)).sqrt().clamp_min(1e-3)
-    return ((x - ref).abs().square().sum((-2, -1)).sqrt() / norm).mean()
+    error, norm = (torch.linalg.vector_norm(v, dim=(-2, -1)) for v in (x - ref, ref))
+    return (error / norm.clamp_min(1e-3)).mean()
 
 
 def normalised(k: Tensor, ref: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def gradient_penalty(critic: Callable[[Image], Tensor], real: Image, fake: Image
     """
     between = torch.lerp(real, fake, part.to(real)[:, None, None]).detach().requires_grad_()
     slope = torch.autograd.grad(critic(between).sum(), between, create_graph=True)[0]
-    return (slope.abs().square().flatten(1).sum(1).sqrt() - 1).square().mean()
+    return (torch.linalg.vector_norm(slope.flatten(1), dim=1) - 1).square().mean()
 
 
 def critic_of_wgan_gp(critic: Callable[[Image], Tensor], real: Image, fake: Image, weight: float = 10) -> Tensor:

@@ -273,7 +273,7 @@ def within(budget):
     return draw(some, f"at most {budget} s a slice").saying(words)
 
 
-budgets = [b for b in (0.003, 0.03, 0.3, 3.0, 30.0) if (cost <= b).any()]
+budgets = [b for b in (0.03, 0.1, 0.3, 3.0, 30.0) if (cost <= b).any()]
 within(budgets[0])
 
 # %%

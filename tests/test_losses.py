@@ -9,7 +9,18 @@ from skimage.metrics import structural_similarity
 from course_lib import build
 from course_lib.blocks import Encoder
 from course_lib.data.phantom import ellipses
-from course_lib.losses import cross_entropy, feature, frequency, l1, least_squares, mse, relative, ssim, wasserstein
+from course_lib.losses import (
+    cross_entropy,
+    feature,
+    frequency,
+    l1,
+    least_squares,
+    mse,
+    normalised,
+    relative,
+    ssim,
+    wasserstein,
+)
 
 
 @pytest.fixture
@@ -122,3 +133,11 @@ def test_relative_error_and_magnitudes_in_k_space(truth):
     assert frequency(shifted, truth) < 1e-6 * frequency(0 * truth, truth)
     energy = truth.abs().square().sum() / len(truth)  # Parseval
     assert frequency(0 * truth, truth).item() == pytest.approx(energy.item(), rel=1e-4)
+
+
+def test_an_empty_strip_has_a_loss_and_a_gradient():
+    """Above the head there is nothing: x = ref = 0, where a root has an infinite slope."""
+    x, ref = torch.zeros(2, 4, 5, dtype=torch.complex64).requires_grad_(), torch.zeros(2, 4, 5, dtype=torch.complex64)
+    loss = relative(x, ref) + normalised(x, ref)
+    loss.backward()
+    assert loss == 0 and x.grad is not None and x.grad.isfinite().all()
