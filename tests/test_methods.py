@@ -44,8 +44,11 @@ def test_the_method_on_a_gpu_is_that_on_a_cpu(name):
     there, model = sample.to("cuda"), small(name)
     x = model(sample.kspace, sample.A).detach()
     y = small(name).to("cuda")(there.kspace, there.A).detach().cpu()
-    searches = getattr(METHODS[name].cls, "clean_images", False)  # a search in z may end elsewhere, after rounding
-    assert y.isfinite().all() and (searches or (x - y).norm() < 1e-2 * x.norm())
+    if getattr(METHODS[name].cls, "clean_images", False):  # a search in z may end elsewhere, but as near to the data
+        here, there = ((sample.A(image) - sample.kspace).norm() for image in (x, y))
+        assert there < 1.5 * here
+    else:
+        assert (x - y).norm() < 1e-2 * x.norm()
 
 
 @pytest.mark.gpu
