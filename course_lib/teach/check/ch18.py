@@ -114,7 +114,7 @@ def _pursued(
             if refit:
                 S = D[:, chosen]
                 c = torch.zeros_like(c)
-                c[chosen] = torch.linalg.lstsq(S, p[:, None]).solution[:, 0]
+                c[chosen] = torch.linalg.pinv(S, rtol=1e-5) @ p  # a mistake may choose an atom twice
             else:
                 c[chosen[-1]] += D[:, chosen[-1]].conj() @ r
             r = p - D @ c
