@@ -42,11 +42,15 @@ def module(tmp_path, monkeypatch):
     def make(text: str, name: str) -> str:
         (tmp_path / f"{name}.py").write_text(text)
         __import__(name)
-        return fingerprint.code(name)
+        return fingerprint.code(fingerprint.Definition(name, "f"))
 
     yield make
     for name in [n for n in sys.modules if n.startswith("made_")]:
         del sys.modules[name]
+
+
+def reached(definition):
+    return {f"{d.module}.{d.name}".removeprefix("course_lib.") for d in fingerprint.reached([definition])}
 
 
 def test_words_do_not_make_a_result_stale_but_statements_do(module):
@@ -57,21 +61,22 @@ def test_words_do_not_make_a_result_stale_but_statements_do(module):
 
 
 def test_a_method_reaches_what_it_uses_and_nothing_else():
-    found = fingerprint.reached([card("modl").cls.__module__])
-    assert {"course_lib.solve.shifted", "course_lib.blocks.cnn", "course_lib.ops.linear"} <= found
-    assert not {"course_lib.solve.loraks", "course_lib.blocks.unet", "course_lib.methods.restore.unet"} & found
+    found = reached(fingerprint.Definition(card("modl").cls.__module__, "MoDL"))
+    assert {"solve.shifted.shifted_inverse", "blocks.cnn.cnn", "losses.mse", "ops.rows.row_matrices"} <= found
+    assert not {"solve.loraks.loraks", "blocks.unet.UNet", "losses.ssim", "methods.unrolled.modl.cg"} & found
 
 
 def test_training_and_evaluation_belong_to_every_result():
-    found = fingerprint.reached([fingerprint.MEASURE])
-    assert {"course_lib.train", "course_lib.metrics", "course_lib.data.sample", "course_lib.muon"} <= found
+    found = reached(fingerprint.MEASURE)
+    assert {"train.fit", "metrics.psnr", "metrics.ssim", "evaluate.tuned", "muon.Muon"} <= found
+    assert {"leaderboard.sources.hearts", "data.moving.vessels", "data.sample.undersample"} <= reached(fingerprint.TASKS)
 
 
 @pytest.mark.parametrize(("changed", "stale"), [("solve.shifted", True), ("train", True), ("solve.loraks", False)])
 def test_a_change_of_code_that_is_reached_makes_stale(monkeypatch, changed, stale):
     (entry, *_) = entries("modl")
     before, real = entry.now, fingerprint.code
-    monkeypatch.setattr(fingerprint, "code", lambda name: real(name) + "!" * (name == f"course_lib.{changed}"))
+    monkeypatch.setattr(fingerprint, "code", lambda d: real(d) + "!" * (d.module == f"course_lib.{changed}"))
     assert (entry.now != before) == stale
 
 
