@@ -69,7 +69,9 @@ def test_a_method_reaches_what_it_uses_and_nothing_else():
 def test_training_and_evaluation_belong_to_every_result():
     found = reached(fingerprint.MEASURE)
     assert {"train.fit", "metrics.psnr", "metrics.ssim", "evaluate.tuned", "muon.Muon"} <= found
-    assert {"leaderboard.sources.hearts", "data.moving.vessels", "data.sample.undersample"} <= reached(fingerprint.TASKS)
+    assert {"leaderboard.sources.hearts", "data.moving.vessels", "data.sample.undersample"} <= reached(
+        fingerprint.TASKS
+    )
 
 
 @pytest.mark.parametrize(("changed", "stale"), [("solve.shifted", True), ("train", True), ("solve.loraks", False)])

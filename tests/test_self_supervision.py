@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from course_lib.data.phantom import phantom_sample
+from course_lib.errors import CourseError
 from course_lib.losses import normalised
 from course_lib.ops import Sense
 from course_lib.sampling import split
@@ -99,3 +100,8 @@ def test_the_normalised_loss_is_a_mean_of_two_relative_errors():
     expected = ((1 / 5 + 1 / 7) / 2 + (2 / 2 + 2 / 2) / 2) / 2
     assert normalised(k, ref).item() == pytest.approx(expected)
     assert normalised(5 * k, 5 * ref).item() == pytest.approx(expected) and normalised(ref, ref) == 0
+
+
+def test_a_part_that_is_no_part_is_said():
+    with pytest.raises(CourseError, match="held out; expected from 0 to below 1; found 1.2"):
+        split(torch.ones(1, 1, 1, 8), rho=1.2)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..errors import CourseError
+
 
 def split(
     mask: Tensor,
@@ -22,7 +24,7 @@ def split(
     """
     mask = mask.expand(*mask.shape[:-2], max(height, mask.shape[-2]), -1)
     if not 0 <= rho < 1:
-        raise ValueError(f"rho is the part of the samples that is held out, from 0 to 1, not {rho}")
+        raise CourseError("rho, the part of the samples that is held out", "from 0 to below 1", f"{rho}")
     log_density, central = torch.zeros_like(mask), torch.ones_like(mask, dtype=torch.bool)
     for axis in (-2, -1):
         n = mask.shape[axis]
