@@ -1,6 +1,7 @@
 """The board: rows are made once, survive an interruption, and know when they are stale."""
 
 import sys
+from inspect import signature
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from course_lib.profiles import profile
 from course_lib.teach.board import board as draw
 
 
-def entries(*methods: str, seconds: float = 1.0, seeds: int = 1) -> list[leaderboard.Entry]:
-    return list(leaderboard.entries(profile("ci"), seconds, methods, seeds))
+def entries(*methods: str, seconds: float = 1.0, seeds: int = 1, where: str = "ci") -> list[leaderboard.Entry]:
+    return list(leaderboard.entries(profile(where), seconds, methods, seeds))
 
 
 def row(method: str, test: list[float], real: list[float], seed: int = 0, **facts) -> dict:
@@ -58,6 +59,16 @@ def test_words_do_not_make_a_result_stale_but_statements_do(module):
     assert first == module('def f(x):\n    """Other words."""\n\n    return  x + 1\n', "made_b")
     assert first == module("def f(x):\n    return x + 1\n\n\ndef claim_a():\n    assert f(1) == 2\n", "made_d")
     assert first != module("def f(x):\n    return x + 2\n", "made_c")
+
+
+def test_annotations_use_nothing():
+    found = reached(fingerprint.MEASURE)
+    assert "leaderboard.measure._train" in found and "leaderboard.entry.Entry" not in found
+
+
+@pytest.mark.parametrize("name", [name for name, c in METHODS.items() if "coils" in signature(c.cls).parameters])
+def test_kspace_networks_have_room_for_all_coils_of_the_real_scan(name):
+    assert entries(name, where="gpu")[0].built["coils"] >= 13
 
 
 def test_a_method_reaches_what_it_uses_and_nothing_else():

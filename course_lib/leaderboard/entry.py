@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 
 from .. import data
 from ..methods.base import card
 from ..profiles import Profile
 from .fingerprint import fingerprint
 from .settings import SEVERAL_SEEDS, Setting, settings
+
+MOST_COILS = 16  # of k-space networks, which have two channels for each
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class Entry:
         """The settings a network is built with: the paper's on a GPU, but for the size of the task."""
         if not self.learns:
             return {}
-        size = {"size": self.setting.size} if "size" in card(self.method).small else {}
-        return (card(self.method).small if self.where.name != "gpu" else {}) | size
+        takes = signature(card(self.method).cls).parameters
+        paper = {"coils": MOST_COILS} if "coils" in takes else {}
+        size = {"size": self.setting.size} if "size" in takes else {}
+        return (card(self.method).small if self.where.name != "gpu" else paper) | size
 
     @property
     def now(self) -> str:

@@ -1,7 +1,8 @@
 """What a result depends on, as one short number: if it changes, the result is stale.
 
 The code is every definition of the library that the method, training and evaluation reach, by the names that they use,
-without comments and docstrings. The same on every machine and in every version of Python.
+without comments and docstrings; a name in an annotation is not used. The same on every machine and in every version of
+Python.
 """
 
 import ast
@@ -83,7 +84,7 @@ def _used(definition: Definition) -> tuple[Definition, ...]:
 def _uses(definition: Definition) -> Iterator[Definition]:
     """What the names in a definition stand for, as far as the library defines it."""
     source = _source(definition.module)
-    nodes = list(ast.walk(source.defined[definition.name]))
+    nodes = list(_without_annotations(source.defined[definition.name]))
     owners = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
     for node in nodes:
         if not isinstance(node, ast.Name):
@@ -96,6 +97,15 @@ def _uses(definition: Definition) -> Iterator[Definition]:
         else:  # a module: what is taken from it, or all of it
             for name in [owners[id(node)]] if id(node) in owners else _source(there.module).defined:
                 yield from _home(Definition(there.module, name))
+
+
+def _without_annotations(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all that is below it, but for what says of what type something is."""
+    yield node
+    for name, field in ast.iter_fields(node):
+        for below in field if isinstance(field, list) else [field]:
+            if isinstance(below, ast.AST) and name not in ("annotation", "returns"):
+                yield from _without_annotations(below)
 
 
 def _home(definition: Definition) -> Iterator[Definition]:

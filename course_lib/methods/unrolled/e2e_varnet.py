@@ -3,8 +3,8 @@
 min_k 1/2 ||M k - y||^2 + R(k)        all of k-space, M the mask; maps S and F make it an image, S^H F^H k
 
 k <- k - lam M (k - y) - F S u(x),  x = S^H F^H k      another U-Net u and another lam in every cascade
-The same with two images, x and z = A^H k:
-x <- x - lam (z - A^H y) - S^H S u;    z <- z - lam (z - A^H y) - A^H A u
+The same with two images, x and r = A^H (k - y), which is zero at the start:
+x <- x - lam r - S^H S u;    r <- (1 - lam) r - A^H A u
 """
 
 from collections.abc import Mapping
@@ -37,14 +37,17 @@ class E2EVarNet(Reconstructor):
     def __init__(self, cascades: int = 12, width: int = 18, depth: int = 4):
         super().__init__()
         self.u = nn.ModuleList(OnComplex(NormUNet(width, depth).silent()) for _ in range(cascades))
+        self.u.to(memory_format=torch.channels_last)  # as complex images are in memory
         self.lam = nn.Parameter(torch.ones(cascades))
 
     def forward(self, y, A):
-        x = z = AHy = A.H(y)
+        x, residual = A.H(y), 0.0
         seen = cartesian(A).maps.abs().square().sum(1)
         for u, lam in zip(self.u, self.lam):
-            v, residual = u(x), lam * (z - AHy)
-            x, z = x - residual - seen * v, z - residual - A.N(v)
+            v = u(x)
+            x = x - lam * residual - seen * v
+            if u is not self.u[-1]:
+                residual = (1 - lam) * residual - A.N(v)
         return x
 
     def loss(self, sample):
