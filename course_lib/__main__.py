@@ -92,9 +92,10 @@ def _check(sub: Commands) -> None:
 
 def _experiments(sub: Commands) -> None:
     add = sub.add_parser("experiments", help="the review's claims: measure, and give a verdict on each")
-    add.set_defaults(run=lambda a: commands.experiments(a.number, a.profile, a.output))
+    add.set_defaults(run=lambda a: commands.experiments(a.number, a.profile, a.output, a.missing))
     add.add_argument("number", type=int, nargs="*", help="claims to test; all when not given")
-    add.add_argument("-o", "--output", type=Path, help="write a Markdown table there")
+    add.add_argument("-o", "--output", type=Path, help="a Markdown table: each verdict takes its place")
+    add.add_argument("--missing", action="store_true", help="only claims that the table lacks")
 
 
 def _show(sub: Commands) -> None:

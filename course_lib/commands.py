@@ -94,17 +94,17 @@ def leaderboard(methods: list[str], name: str | None, seconds: float | None, see
     return {"board": str(file), "rows": rows, "stale": len(boards.stale(rows, everything))}
 
 
-def experiments(numbers: list[int], name: str | None, output: Path | None) -> dict:
-    """Verdicts on the review's claims, measured now; `output` writes them as a table."""
-    from .experiments import report  # only this command needs the experiments
+def experiments(numbers: list[int], name: str | None, output: Path | None, missing: bool) -> dict:
+    """Verdicts on the review's claims, measured now and kept in a table, `output`; or those alone that it lacks."""
+    from .experiments import EXPERIMENTS, report  # only this command needs the experiments
 
     where, answers = profile(name), []
-    for answer in report.answers(numbers, where):
+    done = report.kept(output) if output and missing else set()
+    for answer in report.answers([n for n in numbers or sorted(EXPERIMENTS) if n not in done], where):
         print(report.lines(answer), flush=True)
         answers.append(answer)
-    if output is not None:
-        with data.whole(output) as path:
-            path.write_text(report.markdown(answers, where.name), "utf-8")
+        if output is not None:
+            report.keep(answer, where.name, output)
     return {"profile": where.name, "verdicts": [a.facts() for a in answers]}
 
 

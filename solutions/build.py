@@ -22,6 +22,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -33,6 +34,7 @@ MARKER = re.compile(r"^[ \t]*#: (solution|end)\n?", re.MULTILINE)
 STUB = 'raise NotImplementedError("your code here")'
 QUESTION = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # a question's source would tell its answer
 COLOURS = (176, 112, 80, 48, 32, 20)  # of stored pictures beside their commonest; a live one has 256 in all
+NEARLY_GREY = 8  # most by which the parts of a colour may differ
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -102,15 +104,22 @@ def lighten(notebook: NotebookNode, limit: int = 1_000_000) -> None:
 
 
 def few_colours(picture: bytes, common: int = 16, others: int = 48) -> bytes:
-    """The PNG with so many of its `common` colours as they are (white, the zero of an error map) and `others` near the rest."""
+    """The PNG with so many of its `common` colours as they are (white, the zero of an error map) and `others` near the rest.
+
+    Half of the others are greys, so that no grey takes on the colour of a line drawn over it.
+    """
     from PIL import Image  # comes with matplotlib
 
-    image, small = Image.open(BytesIO(picture)).convert("RGB"), BytesIO()
-    most = sorted(image.getcolors(image.width * image.height), reverse=True)[:common]
-    rest = image.quantize(others, Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * others]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([value for _, colour in most for value in colour] + rest)
-    image.quantize(palette=palette, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    image, small = np.asarray(Image.open(BytesIO(picture)).convert("RGB")), BytesIO()
+    found, where, times = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    palette = [*found[times.argsort()[-common:]], *np.linspace(0, 255, others // 2).round().repeat(3).reshape(-1, 3)]
+    if len(coloured := found[np.ptp(found, axis=-1) > NEARLY_GREY]):
+        few = Image.fromarray(coloured[None]).quantize(others // 2, Image.Quantize.MAXCOVERAGE)
+        palette += [*np.reshape(few.getpalette(), (-1, 3))[: others // 2]]
+    nearest = ((found[:, None] - np.array(palette)) ** 2).sum(-1).argmin(-1)
+    stored = Image.fromarray(nearest[where].astype(np.uint8).reshape(image.shape[:2]), "P")
+    stored.putpalette(np.array(palette, np.uint8).tobytes())
+    stored.save(small, "png", optimize=True)
     return small.getvalue()
 
 

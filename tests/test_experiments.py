@@ -339,6 +339,32 @@ def test_the_command_prints_verdicts_and_writes_the_table(capsys, tmp_path, monk
     assert row.count("|") == 7 and "**refuted**" in row
 
 
+def test_verdicts_are_kept_one_by_one(tmp_path, monkeypatch, capsys):
+    runs = []
+
+    def answer(number, effect):
+        def run(where):
+            runs.append(number)
+            if effect is None:
+                raise CourseError("interrupted")
+            return Verdict("confirmed", Interval(effect, effect, effect), "dB", "So.")
+
+        monkeypatch.setitem(EXPERIMENTS, number, experiments.Experiment(number, "1", f"Claim {number}.", run))
+
+    table = tmp_path / "verdicts.md"
+    command = ["experiments", "5", "3", "4", "--missing", "--profile", "ci", "-o", str(table)]
+    for number, effect in ((5, 1.0), (3, 2.0), (4, None)):
+        answer(number, effect)
+    assert main(command) == 2  # 4 fails, 5 and 3 are there
+    answer(4, 3.0)
+    assert main(command) == 0 and runs == [5, 3, 4, 4]
+    rows = [line for line in table.read_text().splitlines() if "dB: " in line]
+    assert [row[:4] for row in rows] == ["| 3 ", "| 4 ", "| 5 "] and "3 claims: 3 confirmed." in table.read_text()
+    before = table.read_text()
+    assert main(["experiments", "5", "--profile", "cpu", "-o", str(table)]) == 2
+    assert "another profile's verdicts" in capsys.readouterr().err and table.read_text() == before
+
+
 def test_an_unknown_number_is_one_line(capsys):
     assert main(["experiments", "3", "999"]) == 2
     assert "no such experiment" in capsys.readouterr().err

@@ -124,6 +124,20 @@ def test_few_colours_keep_the_commonest_as_they_are():
     assert few.crop((0, 0, 64, 20)).getcolors() == [(64 * 20, (247, 246, 245))]
 
 
+def test_few_colours_keep_greys_grey():
+    """An orange box drawn over an image must not tint it."""
+    from PIL import Image, ImageDraw
+
+    picture, stored = Image.linear_gradient("L").convert("RGB"), BytesIO()
+    for i in range(40):
+        ImageDraw.Draw(picture).line([(0, 6 * i), (255, 6 * i + 3)], (230, 159, 0))
+        ImageDraw.Draw(picture).line([(0, 6 * i + 1), (255, 6 * i + 4)], (3 * i + 70, 3 * i + 50, 2 * i))
+    picture.paste(Image.linear_gradient("L").convert("RGB"), (0, 128))
+    picture.save(stored, "png")
+    few = Image.open(BytesIO(build.few_colours(stored.getvalue(), others=32))).convert("RGB").crop((0, 128, 256, 256))
+    assert all(red == green == blue for _, (red, green, blue) in few.getcolors())
+
+
 @pytest.mark.parametrize("fault", ["1 / 0", "from nowhere import nothing"])
 def test_an_error_ends_the_execution(tmp_path, fault):
     with pytest.raises(Exception, match="ZeroDivisionError|ModuleNotFoundError"):

@@ -37,7 +37,7 @@ class E2EVarNet(Reconstructor):
     def __init__(self, cascades: int = 12, width: int = 18, depth: int = 4):
         super().__init__()
         self.u = nn.ModuleList(OnComplex(NormUNet(width, depth).silent()) for _ in range(cascades))
-        self.u.to(memory_format=torch.channels_last)  # as complex images are in memory
+        self.u.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  as complex images are
         self.lam = nn.Parameter(torch.ones(cascades))
 
     def forward(self, y, A):
