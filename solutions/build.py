@@ -140,13 +140,28 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def generate() -> None:
-    """Write every student's notebook, and each executed one whose cells are no longer those of the source."""
+    """Write every student's notebook, and each executed one whose cells are no longer those of the source.
+
+    Where words alone have changed, what the code gave stays.
+    """
     for path in CHAPTERS:
         source = path.read_text("utf-8")
         write(student(source, path.stem), ROOT / "notebooks" / f"{path.stem}.ipynb")
         if not executed_is_fresh(path):
-            write(solved(source, path.stem), path.with_suffix(".ipynb"))
-            print(f"{path.stem}: the source has changed; `make run CH={path.stem[:2]}` executes it again")
+            product, notebook = path.with_suffix(".ipynb"), solved(source, path.stem)
+            if not (product.exists() and keep_outputs(nbformat.read(product, as_version=4), notebook)):
+                print(f"{path.stem}: its code has changed; `make run CH={path.stem[:2]}` executes it again")
+            write(notebook, product)
+
+
+def keep_outputs(executed: NotebookNode, notebook: NotebookNode) -> bool:
+    """Give `notebook` the outputs of an executed one of the same code; False, and nothing done, if the code differs."""
+    before, now = ([cell for cell in n.cells if cell.cell_type == "code"] for n in (executed, notebook))
+    if [cell.source for cell in before] != [cell.source for cell in now]:
+        return False
+    for old, new in zip(before, now):
+        new.outputs, new.execution_count = old.outputs, old.execution_count
+    return True
 
 
 def executed_is_fresh(path: Path) -> bool:

@@ -112,6 +112,20 @@ def test_pictures_are_stored_smaller_and_keep_their_words(tmp_path):
     assert "noise" in output.metadata["image/png"]["alt"]
 
 
+def test_a_change_of_words_keeps_outputs_and_a_change_of_code_does_not():
+    source = "# %% [markdown]\n# Words.\n\n# %%\nprint(1)\n"
+    executed = build.solved(source, "99_title")
+    executed.cells[-1].outputs = [nbformat.v4.new_output("stream", text="1\n")]
+    for other, kept in (
+        (source.replace("Words", "Better words"), True),
+        (source.replace("print(1)", "print(2)"), False),
+    ):
+        notebook = build.solved(other, "99_title")
+        assert build.keep_outputs(executed, notebook) == kept
+        assert bool(notebook.cells[-1].outputs) == kept
+        assert build.words(notebook.cells) == build.words(build.solved(other, "99_title").cells)
+
+
 def test_few_colours_keep_the_commonest_as_they_are():
     """The zero of an error map must not turn pink."""
     from PIL import Image
