@@ -210,6 +210,14 @@ def test_the_figure_names_every_method():
     assert picture.png()[:4] == b"\x89PNG"
 
 
+def test_the_names_of_many_methods_leave_room_for_their_points():
+    rows = [row("cs_tv", [20.0 + i], [30.0]) | {"method": f"number_{i}"} for i in range(40)]
+    ((lines),) = leaderboard.tasks(rows, []).values()
+    picture = draw(lines, "R = 4")
+    picture.png()
+    assert all(axis.get_position().height > 0.7 for axis in picture.axes)
+
+
 def test_the_settings_sample_what_they_say():
     for R in (4, 8):
         lines = regular(R)(128, 0)[0, 0, 0]

@@ -9,6 +9,7 @@ from ..leaderboard import Line
 from .picture import COLOURS, SIZE, WIDTH, Picture
 
 LEARNS = ("nothing", "scan", "database")
+A_NAME = 1.25 * SIZE["text"] / 72  # inches that a line of text is high
 
 
 def board(lines: Sequence[Line], title: str) -> Picture:
@@ -16,7 +17,7 @@ def board(lines: Sequence[Line], title: str) -> Picture:
 
     `lines` is one task of `leaderboard.tasks`, the best first.
     """
-    picture = Picture(figsize=(WIDTH, 4.2), layout="constrained")
+    picture = Picture(figsize=(WIDTH, max(4.2, A_NAME * len(lines) + 1)), layout="constrained")
     axes = picture.subplots(1, 3, sharey=True)
     learned = [line for line in lines if line.rows[0]["parameters"]]
     _scatter(axes[0], lines, lines, lambda line: line.rows[0]["test"]["seconds"], "seconds a slice")
@@ -24,15 +25,14 @@ def board(lines: Sequence[Line], title: str) -> Picture:
     _scatter(
         axes[2], lines, [line for line in lines if line.real], lambda line: line.mean("real"), "PSNR (dB), real scan"
     )
-    axes[0].set_xscale("log")
-    if learned:
-        axes[1].set_xscale("log")
-        axes[1].xaxis.set_minor_formatter(NullFormatter())
+    for axis in axes[: 2 if learned else 1]:
+        axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("PSNR (dB), simulated subject", fontsize=SIZE["text"])
     picture.suptitle(title, fontsize=SIZE["title"])
     names = "\n".join(f"{rank:2} {line.method}" for rank, line in enumerate(lines, 1))
     axes[2].text(1.06, 1.0, names, transform=axes[2].transAxes, fontsize=SIZE["text"], va="top", family="monospace")
-    axes[0].legend(fontsize=SIZE["text"], title="learns from", title_fontsize=SIZE["text"], loc="lower right")
+    axes[0].legend(fontsize=SIZE["text"], title="learns from", title_fontsize=SIZE["text"], loc="best")
     picture.alt = f"{title}: " + "; ".join(map(_words, lines))
     return picture
 
