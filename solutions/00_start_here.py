@@ -13,12 +13,13 @@
 # %% [markdown]
 # # 00 Start here: a network reconstructs a real scan
 #
-# ![A real brain scan at R = 4: truth, zero-filled, tuned total variation and a network, with their signed errors](../docs/start.png)
+# ![A real brain scan at R = 4: zero-filled, tuned total variation, a network, and the fully sampled image](../docs/start.png)
 #
-# An MRI scanner does not measure an image. It measures the image's *Fourier transform*, line by line, and each line
-# takes time. **What if we measure only a quarter of the lines? Can a network that was trained a minute ago fill in the rest?**
+# An MRI scanner does not measure an image. It measures the image's *Fourier transform* (*k-space*), line by line, and
+# each line takes time. **What if we measure only a quarter of the lines? Can a network that was trained a minute ago fill
+# in the rest?**
 #
-# In ten minutes you will have seen the whole course once: data, a classical method, a network, and an honest table.
+# In twenty minutes you will have seen the whole course once: data, a classical method, a network, and an honest table.
 
 # %% [markdown]
 # **After this chapter you can**
@@ -29,7 +30,8 @@
 # 4. read a table of methods, and say why the real scan has the last word.
 #
 # **You need** Python and linear algebra; no MRI. **Time** about 20 minutes. **Computing**: under 25 s (`ci`),
-# under 150 s (`cpu`), on two cores.
+# under 150 s (`cpu`), on two cores. (`ci`, `cpu` and `gpu` are *profiles*: how large the images are, and how long networks
+# train. The course picks `gpu` where there is one and `cpu` elsewhere; the first cell says which.)
 
 # %%
 import torch
@@ -49,7 +51,7 @@ print(f"profile {where.name}, torch {torch.__version__}, {torch.get_num_threads(
 # | letter | meaning | shape |
 # |---|---|---|
 # | $x$ | the image we want; complex | (batch, height, width) |
-# | $S$ | coil maps: how strongly each receive coil sees each pixel | (batch, coil, height, width) |
+# | $S$ | coil maps: how strongly each receive coil (antenna) sees each pixel | (batch, coil, height, width) |
 # | $F$ | the Fourier transform | |
 # | $M$ | the mask: 1 where a sample was measured, 0 elsewhere | (batch, 1, 1, width) |
 # | $y = MFSx$ | the data: undersampled k-space of every coil | (batch, coil, height, width) |
@@ -59,10 +61,11 @@ print(f"profile {where.name}, torch {torch.__version__}, {torch.get_num_threads(
 # %% [markdown]
 # ## The data
 #
-# The course ships real anatomy and one real raw-data scan under open licences (see `data/PROVENANCE.md`). Two persons are
-# for training, others for choosing settings, and one person is for testing: **split by subject**, so no network is tested on
-# a head that it has seen. These are turned into k-space with real coil maps and the noise of a real scanner. The folder `real` is
-# different: a scanner measured that k-space. Nothing is ever trained on it.
+# The course ships real anatomy and a real raw-data scan under open licences (see `data/PROVENANCE.md`). Two persons are
+# for training, others for choosing settings (*validation*), and one person is for testing: **split by subject**, so no
+# network is tested on a head that it has seen. Their images are turned into k-space with real coil maps and the noise of a
+# real scanner. The folder `real` is different: a scanner measured that k-space, of one slice in five *contrasts* (settings
+# that make other tissues bright). Nothing is ever trained on it.
 
 # %%
 R = 4
@@ -83,8 +86,8 @@ print(
 )
 
 # %% [markdown]
-# $R$ is the *acceleration*: all lines over measured lines. The full centre and chance make it differ from 4, most
-# where an image has few lines.
+# $R$ is the *acceleration*: all lines over measured lines. Every mask here measures all lines in the middle of k-space (the
+# *full centre*) and draws the others by chance. Both make $R$ differ from 4, most where an image has few lines.
 # Each letter is in the code: `scan.kspace` is $y$, `scan.mask` is $M$, `scan.maps` are $S$, and `scan.A` is all of
 # $A = MFS$. The next picture shows the data beside a full scan.
 
@@ -101,8 +104,8 @@ figures.kspace({"what was measured": scan.kspace, "what a full scan holds": full
 # 1. Will the image be *blurred*, *folded* or *noisy*?
 # 2. Will the error be larger along the rows or along the columns?
 #
-# Under each panel stand NRMSE (length of the error over length of the truth; 0 is perfect), PSNR (in dB; higher is better)
-# and SSIM (similarity of structure; 1 is perfect).
+# Under each panel stand NRMSE (normalised root mean squared error: length of the error over length of the truth; 0 is
+# perfect), PSNR (peak signal-to-noise ratio, in dB; higher is better) and SSIM (similarity of structure; 1 is perfect).
 
 # %%
 zero_filled = c.build("zero_filled")
@@ -114,7 +117,7 @@ figures.images({"zero-filled": zero_filled(scan.kspace, scan.A)}, truth=scan.ima
 #
 # ## A strong classical method
 #
-# Total variation looks for the image that agrees with the data *and* has few edges. The number $\lambda$ says how much edges
+# Total variation (TV) looks for the image that agrees with the data *and* has few edges. The number $\lambda$ says how much edges
 # cost. It is tuned on the validation subjects, never on the test.
 
 # %%
@@ -127,9 +130,12 @@ print(f"lambda = {lam}: validation PSNR {baseline:.2f} dB")
 # %% [markdown]
 # ## A network
 #
-# DC-CNN repeats two steps a few times: a small convolutional network cleans the image, then a *data-consistency* step puts
-# back what was measured. The network learns the cleaning from pairs of data and truth. `c.show("dc_cnn")` prints its equation, source
-# and claims; chapter 15 builds it from nothing.
+# DC-CNN repeats two steps a few times: a small convolutional network (CNN, chapter 06) cleans the image, then a
+# *data-consistency* (DC) step puts back what was measured. The network learns the cleaning from pairs of data and truth.
+# `c.show("dc_cnn")` prints its equation, source and claims; chapter 15 builds it from nothing.
+#
+# Below, on the left: the *loss*, the error on the training pairs that each step makes a little smaller. On the right: the
+# PSNR on validation subjects, which decides.
 
 # %%
 network = c.build("dc_cnn", **c.card("dc_cnn").small)
@@ -151,7 +157,8 @@ for name, samples in {"unseen simulated subject": test, "real scan": real}.items
     print(name, table(tables[name], baseline="tuned TV"), "", sep="\n")
 
 # %% [markdown]
-# The brackets hold a 95 % interval of the difference to the baseline, slice by slice.
+# The last column is the difference to the baseline, tuned TV. Its brackets hold a 95 % interval over the slices: where it
+# contains 0, these slices cannot tell the two methods apart. `s/slice` is the time for one slice in seconds.
 
 # %%
 with torch.no_grad():
@@ -185,6 +192,9 @@ print(f"On the real scan the network is {gain.mean:+.2f} dB [{gain.low:+.2f}, {g
 # Next: chapter 03 explains the coils, chapter 15 opens the network.
 #
 # ## From text to source
+#
+# `c.show` prints a method's equation, source and claims: sentences about it that are also tests, each with a tick. The
+# *review* in it is the article that the course follows (Montalt-Tordera et al. 2021, among the references of chapter 01).
 
 # %%
 print(c.show("zero_filled"))

@@ -95,9 +95,9 @@ print(f"{'versions':10}Python {platform.python_version()}, torch {torch.__versio
 # ## The data
 #
 # Two real scans, nothing simulated. The first measured every sample of a Cartesian grid: one slice of a brain, 13
-# receive antennas (PyQMRI's test data, Maier et al. 2020, Apache-2.0 licence). We merge the antennas into one image;
-# chapter 03 shows how. The second measured spokes through the centre: another brain, 32 antennas, 64 spokes
-# (gpuNUFFT, MIT licence). `data/PROVENANCE.md` says what was done to them. To save time we keep the centre of k-space.
+# receive antennas, called *coils* (PyQMRI's test data, Maier et al. 2020, Apache-2.0 licence). We merge the coils into one
+# image; chapter 03 shows how. The second measured *spokes*, straight lines through the centre: another brain, 32 coils, 64
+# spokes (gpuNUFFT, MIT licence). `data/PROVENANCE.md` says what was done to them. To save time we keep the centre of k-space.
 #
 # The tables of sections 10 and 11 also use simulated scans of other people, split by subject: what is tuned is tuned
 # on validation subjects.
@@ -172,7 +172,8 @@ figures.images(few, x, window=GREY)
 # %% [markdown]
 # ## 2. The centre is contrast, the edge is detail
 #
-# Long waves are in the centre of k-space, short ones at its edge. Take a disc out of the middle, or leave it out.
+# Long waves are in the centre of k-space, short ones at its edge. Take a disc out of the middle, or leave it out. (The
+# *energy* in the print is the sum of the squared magnitudes.)
 
 # %%
 r = torch.arange(n) - n // 2
@@ -215,6 +216,10 @@ slider("percent of the samples", centre, (0.5, 1, 2, 5, 10, 20, 40, 70))
 # Every library has its own idea of where zero frequency lies and what is divided by what. Ours: **centred** (zero
 # frequency, and the origin of the image, at index n // 2) and **orthonormal** (divide by $\sqrt{\text{pixels}}$ in both
 # directions). The plain FFT has zero in the corner, so it must be shifted on *both* sides.
+#
+# Here is the first exercise. Write your code in the place of the line that raises an error. `check` names your mistake if it
+# knows it. `use` takes the course's solution until yours is right, so nobody is stuck. *Core* exercises carry the goals;
+# *stretch* and *project* are for those who have time; stars say how important one is.
 
 
 # %% [markdown]
@@ -346,9 +351,9 @@ figures.images(mirrored, x, window=GREY).saying("Perfect for the magnitude image
 
 # %% [markdown]
 # For a magnitude image the trick is perfect. For the real scan it makes ghosts: field inhomogeneity, coils, fat and
-# flowing blood give every pixel a phase. Two lessons. *Partial Fourier* methods must first estimate
-# the phase (exercise 4). And a network that is trained on the k-space of magnitude images has seen an easier world
-# than the scanner's.
+# flowing blood give every pixel a phase. Two lessons. *Partial Fourier* methods, which measure little more than half of
+# k-space, must first estimate the phase (exercise 4). And a network that is trained on the k-space of magnitude images
+# has seen an easier world than the scanner's.
 
 # %% [markdown]
 # ## 5. Field of view: how dense must samples lie?
@@ -367,7 +372,8 @@ figures.images(folded | {"all": x}, window=GREY).saying("Two, then three heads o
 # %% [markdown]
 # This is aliasing, and Nyquist's rule is its other face: to see an object of width $L$, samples may be at most
 # $1/L$ apart. Along the *readout* samples are free, because the antenna is sampled anyway. So scanners take twice as
-# many there and throw the empty outer half away. The files of this course, like fastMRI's, keep all rows.
+# many there and throw the empty outer half away. The files of this course keep all rows, like those of fastMRI, a large
+# public collection of raw data from which the course also takes its random masks.
 
 # %%
 volume = c.data.read(next(iter(sorted((c.data.root() / "test").glob("*.h5")))))
@@ -508,8 +514,8 @@ assert error["centre only"] < error["random lines"]
 # definition is the sum of section 1 with any real $k$, and that we can check.
 #
 # Gridding's way back to the image is the *adjoint* $A^H$, the conjugate transpose of the matrix $A$ that gives the
-# samples: add up each wave with its sample. Alone it is a bad image. All spokes meet in the centre, so long waves are counted many times. **Density
-# compensation** multiplies each sample by the area it stands for, $|k|$ for spokes.
+# samples: add up each wave with its sample. Alone it is a bad image. All spokes meet in the centre, so long waves are
+# counted many times. **Density compensation** multiplies each sample by the area it stands for, $|k|$ for spokes.
 
 # %%
 few_k = golden_angle(3, 8)
@@ -530,9 +536,10 @@ figures.images({"adjoint": adjoint, "with density compensation": gridded}, x, wi
 # %% [markdown]
 # ### A real radial scan
 #
-# 64 spokes of a brain, 32 coils. `radial.brain` whitens the noise, estimates coil maps from the densely sampled
-# centre, and gives data `y` and a model `A` like every scan of this course: `x = method(y, A)`. Nyquist asks for
-# $\pi/2 \cdot n$ spokes, so even 64 are too few; coils fill in.
+# 64 spokes of a brain, 32 coils. `radial.brain` whitens the noise (makes it equal and independent in all coils; chapter
+# 03), estimates coil maps from the densely sampled centre, and gives data `y` and a model `A` like every scan of this
+# course: `x = method(y, A)`. Nyquist asks for $\pi/2 \cdot n$ spokes, so that neighbours are one sample apart at the edge
+# of k-space. Even 64 are too few; coils fill in.
 
 # %%
 real = {count: radial.brain(count, n, cfg.coils) for count in (64, 32, 16)}
@@ -622,9 +629,10 @@ figures.images({"centre, box": box_image, "centre, Hann": hann}, sample.image, z
 # %% [markdown]
 # ## 11. Undoing the streaks
 #
-# The same test for spokes. **Gridding** is direct. **CG-SENSE** solves $\min_x\lVert Ax-y\rVert^2$ with the coils
-# (chapter 03). **TV** adds the knowledge that images are piecewise smooth (chapter 05). All three take `(y, A)`; none
-# knows that the data are radial. Iterations and $\lambda$ are tuned on validation subjects.
+# The same test for spokes. **Gridding** is direct. **CG-SENSE** (`sense_cg`) solves $\min_x\lVert Ax-y\rVert^2$ with the
+# coils, by conjugate gradients (chapters 02 and 03). **TV** (`cs_tv`, the total variation of chapter 00) adds the knowledge
+# that images are piecewise smooth (chapter 05); $\lambda$ is its weight. All three take `(y, A)`. Only gridding's weights
+# know that the data are radial. Iterations and $\lambda$ are tuned on validation subjects.
 #
 # The simulated subjects were measured on a grid. Their spokes are read off from the transform of the noisy coil
 # images. So the data between the grid points come from the same pixels that we reconstruct, and not from a finer

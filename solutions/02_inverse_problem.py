@@ -90,11 +90,12 @@ print(f"{'versions':10}Python {platform.python_version()}, torch {torch.__versio
 #
 # One slice of a real brain, measured in every line of k-space with 13 channels (test data of PyQMRI, Maier et al. 2020,
 # under the Apache-2.0 licence; what we did to it is written in `data/PROVENANCE.md`). A *channel* or *coil* is one
-# receive antenna. It hears places near it loudly and others faintly; how loudly, and with which phase, is its **map**.
+# receive antenna. It hears places near it loudly and others faintly; how loudly, and with which phase, is its **map**. The
+# 13 coils are mixed into 8 *virtual* ones, which saves time (chapter 03, section 9).
 #
-# For most of the chapter we keep only the **24 x 24 central samples**: a coarse image, but small enough to write every matrix down. From that image we
-# *simulate* data, because here we must know the truth and the noise exactly. The end of the chapter goes back to large,
-# measured data, with lambda chosen on other people than those we report, **split by subject**.
+# For most of the chapter we keep only the **24 x 24 central samples**: a coarse image, but small enough to write every
+# matrix down. From that image we *simulate* data, because here we must know the truth and the noise exactly. The end of the
+# chapter goes back to large, measured data, with lambda chosen on other people than those we report, **split by subject**.
 
 
 # %%
@@ -204,10 +205,11 @@ figures.images(hero, window=(0, 0.4))
 
 # %% [markdown]
 # Look closely at image 2. There is a bright spot on the right, and half an image away, on the left, its counterpart of
-# opposite sign, which is harder to see. Together they are 0 wherever the mask looks. **No algorithm can find out which image is true.** Least squares, compressed sensing, a network with a
-# billion weights: they all get the same numbers. Whatever a method shows in the null space comes from its *prior*, what
-# it believes about images. If the belief is wrong, the image is wrong, sharply and without a trace in the residual. In
-# the literature on learning this is called a **hallucination** (Bhadra et al. 2021).
+# opposite sign, which is harder to see. Together they are 0 wherever the mask looks. **No algorithm can find out which
+# image is true.** Least squares, compressed sensing (chapter 05), a network with a billion weights: they all get the same
+# numbers. Whatever a method shows in the null space comes from its *prior*, what it believes about images. If the belief is
+# wrong, the image is wrong, sharply and without a trace in the *residual*, $Ax - y$. In the literature on learning this is
+# called a **hallucination** (Bhadra et al. 2021).
 #
 # So the first question to any reconstruction is: *which part of this was measured?* With one coil the answer is a
 # projection. With eight coils it is a matter of degree: what was measured, with which strength, under which noise.
@@ -391,9 +393,10 @@ assert pulled[best] < total[oracle] and tried[best] > lams[oracle]
 #   noise, $\lVert E\hat x - y\rVert^2 = m\,\sigma^2$ for $m$ samples.
 # - **L-curve** (Hansen 1992): nothing. Draw $\log\lVert\hat x\rVert$ over $\log\lVert E\hat x - y\rVert$ and take the
 #   corner.
-# - **Generalised cross-validation** (GCV; Golub, Heath & Wahba 1979): nothing but that the noise is white. Leave out
-#   one sample, predict it from the others, and take the lambda that predicts best. For all samples in turn this is
-#   about $\mathrm{GCV}(\lambda) = \dfrac{m\,\lVert E\hat x_\lambda - y\rVert^2}{(m - \sum_i f_i)^2}$ with
+# - **Generalised cross-validation** (GCV; Golub, Heath & Wahba 1979): nothing but that the noise is white:
+#   independent, and equally strong, in all samples. Leave out one sample, predict it from the others, and take the lambda
+#   that predicts best. For all samples in turn this is about
+#   $\mathrm{GCV}(\lambda) = \dfrac{m\,\lVert E\hat x_\lambda - y\rVert^2}{(m - \sum_i f_i)^2}$ with
 #   $f_i = \frac{s_i^2}{s_i^2 + \lambda}$. The sum of the filter factors counts how many numbers the image has used to
 #   fit the data; whoever uses many must fit well.
 # - **Validation**: other images with known truth. Take the lambda that is best for them on average. The rest of the
@@ -473,9 +476,9 @@ for name in ("L-curve", "GCV", "validation"):
 # %% [markdown]
 # The discrepancy principle takes too large a lambda here, always on the safe, smooth side: even the *true* image has a
 # residual of $m\sigma^2$, and a good fit with 576 free numbers has less. The L-curve bends only gently here
-# (upper left); the program finds the strongest bend, which lies well, but nothing guarantees that. GCV comes as close without being told the noise level; noise that is not white, or
-# that coils share, misleads it. Validation comes close, since these heads are alike; on other anatomy, or at
-# another noise level, it would not know.
+# (upper left); the program finds the strongest bend, which lies well, but nothing guarantees that. GCV comes as close
+# without being told the noise level; noise that is not white, or that coils share, misleads it. Validation comes close,
+# since these heads are alike; on other anatomy, or at another noise level, it would not know.
 #
 # And if the noise level is known badly? You believe that it is 0.4 times what it is, or twice. Which lambda does the
 # discrepancy principle take?
@@ -547,7 +550,8 @@ cg = use(cg, check.ch02_cg)
 
 # %% [markdown]
 # > **Predict 2.** Plot the error against the truth over the iterations, for gradient descent and for CG. Which curve
-# > turns first? Which goes lower?
+# > turns first? Which goes lower? (Gradient descent is the library's `ista` with a second half that does nothing; section 9
+# > explains `ista`.)
 
 # %%
 normal, b, step = E.mH @ E, E.mH @ y, (1 / s[0] ** 2).item()
@@ -583,8 +587,9 @@ assert (filters - similar).abs().max() < 0.35
 # %% [markdown]
 # ## 8. What you believe: the Bayesian view
 #
-# Say what images are like before you measure: $x \sim p(x)$. After measuring, $p(x \mid y) \propto p(y \mid x)\,p(x)$.
-# The most probable image (**maximum a posteriori**, MAP) is $\min_x \frac1{\sigma^2}\lVert Ex - y\rVert^2 - \log p(x)$.
+# Say what images are like before you measure, the *prior*: $x \sim p(x)$. After measuring,
+# $p(x \mid y) \propto p(y \mid x)\,p(x)$, the *posterior*. The most probable image (**maximum a posteriori**,
+# MAP) is $\min_x \frac1{\sigma^2}\lVert Ex - y\rVert^2 - \log p(x)$.
 # Tikhonov is the belief that pixels are independent Gaussians of variance $\gamma^2$, with $\lambda = \sigma^2/\gamma^2$.
 #
 # That is a bad belief: such "images" are white noise. A better one, still Gaussian: low frequencies are strong, high
@@ -614,7 +619,9 @@ figures.heat({"standard deviation": picture(spread), "actual error": picture((x_
 # ## 9. The solvers
 #
 # As soon as the belief is not Gaussian, there is no formula. The review that this course follows (Montalt-Tordera et
-# al. 2021, see References) builds, in its section 2.5, all its networks by unrolling one of a few algorithms for $\min_x \frac12\lVert Ax-y\rVert^2 + g(x)$:
+# al. 2021, see References) builds, in its section 2.5, all its networks by *unrolling*: a fixed number of iterations of an
+# algorithm become the layers of a network, and parts of them are learned (chapter 15). These are the algorithms for
+# $\min_x \frac12\lVert Ax-y\rVert^2 + g(x)$:
 #
 # | name | idea | one iteration |
 # |---|---|---|
@@ -624,7 +631,13 @@ figures.heat({"standard deviation": picture(spread), "actual error": picture((x_
 # | ADMM | split $z = x$ with a multiplier $u$ that makes it exact | as HQS, then $u \leftarrow u + x - z$ |
 # | PDHG | a dual variable for the data; no inner solve | $u$-step with $A$, $x$-step with $A^H$ |
 #
-# First in two dimensions, where one can watch: a long valley, and for ISTA a lasso whose answer has an exact 0.
+# GD is gradient descent, PGD proximal gradient descent, ISTA the iterative shrinkage-thresholding algorithm and FISTA the
+# fast one, HQS half-quadratic splitting, AMA the alternating minimisation algorithm, ADMM the alternating direction method
+# of multipliers, PDHG the primal-dual hybrid gradient (chapter 16). The *prox* cleans an image a little; its definition
+# comes below.
+#
+# First in two dimensions, where one can watch: a long valley, and for ISTA a *lasso* (least squares with
+# $g = \lambda\lVert x\rVert_1$), whose answer has an exact 0.
 
 # %%
 Q = torch.tensor([[1.0, 0.85], [0.85, 1.0]])
@@ -642,8 +655,9 @@ inverse.paths(lambda p: ((p - goal) @ Q * (p - goal)).sum(1), walks, ((-1.6, 2.2
 # GD creeps along the valley; CG needs as many steps as unknowns, two; ISTA walks as GD does and ends where one unknown
 # is exactly 0.
 #
-# Now the real thing: the small image at $R = 3$, $g = \lambda\lVert Wx\rVert_1$ with orthonormal wavelets $W$. HQS needs
-# two functions. `solve(v)` is the minimum of $\frac12\lVert Ax-y\rVert^2 + \frac\rho2\lVert x-v\rVert^2$, exercise 1 with
+# Now the real thing: the small image at $R = 3$, $g = \lambda\lVert Wx\rVert_1$ with orthonormal wavelets $W$ (chapter 05;
+# here it is enough that $W$ is orthonormal and makes most numbers of an image small). HQS needs two functions.
+# `solve(v)` is the minimum of $\frac12\lVert Ax-y\rVert^2 + \frac\rho2\lVert x-v\rVert^2$, exercise 1 with
 # $\lambda = \rho$. `prox(v, step)` is the minimum of $\frac12\lVert z-v\rVert^2 + \text{step}\cdot g(z)$: wavelet
 # coefficients shrink by $\text{step}\cdot\lambda$, small ones to 0.
 
@@ -839,7 +853,8 @@ for split, few in samples.items():
     print(f"Tikhonov - early stopping: PSNR {gain.mean:+.2f} dB, 95 % interval [{gain.low:+.2f}, {gain.high:+.2f}]\n")
 
 # %% [markdown]
-# The brackets hold 95 % bootstrap intervals of the difference, slice by slice. Whatever the sign of the last line, it is
+# The brackets hold 95 % *bootstrap* intervals of the difference, slice by slice: the slices are drawn again and again, with
+# replacement, and 95 % of the mean differences lie between the two numbers. Whatever the sign of the last line, it is
 # small beside the gain of both over no regularisation at all: section 7 again, on data that nobody simulated for it.
 #
 # And what does one lambda for all cost? The oracle below looks at the truth of every slice and takes the best lambda of

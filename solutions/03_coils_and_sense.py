@@ -107,8 +107,9 @@ quiz.choice(
 # %% [markdown]
 # ## The data
 #
-# One slice of a real brain, measured in every line of k-space with a head array of 13 channels (3D-FLASH, TR 4.8 ms,
-# flip angle 17 degrees). **Nothing about it is simulated.** It comes from the test data of PyQMRI (Maier et al.
+# One slice of a real brain, measured in every line of k-space with a head array of 13 channels (3D-FLASH, a fast
+# sequence; TR, the time from one radio pulse to the next, 4.8 ms; flip angle, how far each pulse tips the spins, 17
+# degrees: it sets the contrast). **Nothing about it is simulated.** It comes from the test data of PyQMRI (Maier et al.
 # 2020), under the Apache-2.0 licence; what we did to it is written in `data/PROVENANCE.md`. To save time we keep the
 # central part of k-space, so pixels are larger.
 #
@@ -399,8 +400,9 @@ figures.images({"RSS, R = 2": folded, "unfolded": by_hand}, truth, window=window
 # group. With its diagonal alone the second head would stay.
 
 # %% [markdown]
-# A few lines of linear algebra, and the same image as `course_lib.solve.unfold`. But they need a width that is a multiple of $R$, and lines that are exactly regular.
-# For any other mask every pixel may mix with every other pixel in its row, and we need a solver for large systems.
+# A few lines of linear algebra, and the same image as `course_lib.solve.unfold`. But they need a width that is a multiple
+# of $R$, and lines that are exactly regular. For any other mask every pixel may mix with every other pixel in its row, and
+# we need a solver for large systems.
 
 # %% [markdown]
 # ## 6. CG-SENSE: any mask
@@ -887,7 +889,8 @@ figures.images(moved, now, window=window, error_limit=0.3, truth_title="the move
 # ## 12. What the number hides
 #
 # NRMSE is one number for the whole image. The $g$-map says that errors are not spread evenly. Below is the same
-# reconstruction at $R = 6$, with the iterations that section 6 chose on another contrast, scored in the half of the pixels with low $g$ and in the tenth with the highest.
+# reconstruction at $R = 6$, with the iterations that section 6 chose on another contrast, scored in the half of the pixels
+# with low $g$ and in the tenth with the highest.
 
 # %%
 A = Sense(uniform(cfg.size, 6), maps)

@@ -156,10 +156,11 @@ for coils, share in shares.items():
 assert shares[8] < 0.15 and shares[1] > 0.8
 
 # %% [markdown]
-# One coil says next to nothing about the gap: with 100 % one might as well guess 0. Eight say nearly everything. Why? A coil image is the image *times* a map. A product in the image is a **convolution** in k-space:
-# every sample of coil $c$ is a blend of the true k-space
-# around it, and the blend's weights are the Fourier transform of the map. Maps are smooth, so this blend is short.
-# Below: the k-space of a map, and of the coil image. One is a dot, the other fills the plane.
+# One coil says next to nothing about the gap: with 100 % one might as well guess 0. Eight say nearly everything. Why? A
+# coil image is the image *times* a map. A product in the image is a **convolution** in k-space (chapter 01, section 3, the
+# other way round): every sample of coil $c$ is a blend of the true k-space around it, and the blend's weights are the
+# Fourier transform of the map. Maps are smooth, so this blend is short. Below: the k-space of a map, and of the coil image.
+# One is a dot, the other fills the plane.
 
 # %%
 smooth = espirit(full, crop=0)[:, 1:2]
@@ -278,7 +279,8 @@ figures.images({"zeros, R = 2": combined(y2), "GRAPPA, R = 2": combined(k2)}, tr
 # No map was used to fill the gaps. (The coils are then combined with maps, to compare with other methods; a root sum
 # of squares would do.) The error that is left looks like noise, with no second head in it.
 #
-# The library's `grappa` does the same for any $R$, any first line and any kernel.
+# The library's `grappa` does the same for any $R$, any first line and any *kernel*: the neighbours that predict a gap, as
+# rows x acquired lines. Ours is 5 x 2.
 
 # %%
 library = grappa.grappa(y2, masks["R = 2"], kernel=(5, 2), lam=1e-3)
@@ -490,8 +492,8 @@ figures.lines({"R = 3, 5 x 2 kernel": over_lines}, "calibration lines", "NRMSE",
 # %% [markdown]
 # Over $R$ the error grows faster and faster: the neighbours move away, and the coils' blends no longer reach each
 # other. At large $R$ the longer kernel does worse, because it spans so many calibration lines that hardly a window is
-# left to fit it. Over the calibration lines the curve is flat for long, and has its cliff at the left end: few windows
-# for many weights. Without a block no window fits at all, and the library says so. It also says so when the mask is
+# left to fit it: that is the cliff. Over the calibration lines the error falls steeply at first, where few windows must
+# fit many weights, then slowly. Without a block no window fits at all, and the library says so. It also says so when the mask is
 # irregular:
 
 # %%
@@ -704,8 +706,9 @@ for name, draw in {"random lines": protocol(4), "Poisson disc": disc}.items():
 
 # %% [markdown]
 # SPIRiT fills any mask, and it beats the zeros in the table. Against CG-SENSE the sign of the last column decides, and
-# it need not be the one that you hoped for. Two reasons to keep in mind: fastMRI's random masks have a narrow centre,
-# so the kernel is fitted to few windows; and CG-SENSE is *given* maps, for which somebody had to measure as well.
+# it need not be the one that you hoped for. Two things speak against SPIRiT here, whatever the sign: fastMRI's random
+# masks have a narrow centre, so the kernel is fitted to few windows; and CG-SENSE is *given* maps, for which somebody had
+# to measure as well.
 
 # %%
 sample = some("real", disc)[0]

@@ -475,7 +475,8 @@ figures.images(best, truth).saying(
 # %% [markdown]
 # The copies stay: a copy of a head is as sparse as a head. And random *lines* gain little over regular ones (with 128 x 128
 # pixels, nothing on this slice), which is the honest news for 2-D scans with one coil. Spreading along one axis only is not
-# much of a spread. The large step comes from scattering over two axes. `docs/verdicts.md`, claim 4, has the numbers with intervals.
+# much of a spread. The large step comes from scattering over two axes. (The course tests what the review claims, and keeps
+# the verdicts in `docs/verdicts.md`: claim 4 has the numbers with intervals.)
 
 # %% [markdown]
 # ## 5. How many iterations are enough?
@@ -720,7 +721,7 @@ figures.images({name: m(one.kspace, one.A) for name, m in methods.items()}, one.
 # %% [markdown]
 # ## 10. Do the images look blocky?
 #
-# The review says so. Count it: in what share of the head's pixels does the magnitude not change at
+# The review (chapter 02, section 9) says so. Count it: in what share of the head's pixels does the magnitude not change at
 # all (by less than one percent of the scale)? We reconstruct one slice with many values of $\lambda$ and count.
 
 
@@ -852,8 +853,8 @@ assert gain.low > 0
 #
 # - **Lost texture is not punished.** PSNR weighs large areas; a faint small lesion may be below $\lambda$ and vanish.
 # - **The image looks finished.** CG-SENSE shows its failure as noise; compressed sensing shows a clean image either way.
-# - **Noise is not noise any more.** It is thresholded, so it depends on the image: an SNR measured in a flat region means
-#   nothing.
+# - **Noise is not noise any more.** It is thresholded, so it depends on the image: a signal-to-noise ratio measured in a
+#   flat region means nothing.
 # - **The truth has noise of its own** on the real scan, and a method that smooths is charged for not reproducing it.
 # - **One subject.** The intervals are over slices of one test person and over contrasts of one real scan.
 #
@@ -995,7 +996,7 @@ quiz.number(
 #
 # Section 1.1 of the review makes claims, and this course tests them: `python -m course_lib experiments 3 4 5 6 7 8`
 # measures them now, and `docs/verdicts.md` holds the table for profile `cpu`. One of them live, on the slices of this
-# chapter:
+# chapter. (The *Gini index* measures sparsity: 0 when all magnitudes are alike, towards 1 when few hold everything.)
 
 # %%
 verdict = sparser([one.image for one in samples["test"]])
@@ -1013,8 +1014,9 @@ print(f"Claim 3, images are not sparse but their wavelet coefficients are.\n{ver
 # - You **judged** with intervals and **broke** it.
 #
 # **From text to source**: `c.show("cs_wavelet")`, `c.show("cs_tv")`. **Next**: compressed sensing also lives in k-space,
-# where sparsity becomes *low rank* of a Hankel matrix (ALOHA, LORAKS); chapter 12 uses that. And chapter 15 keeps the
-# loop of section 4 and lets a network learn the prox.
+# where sparsity becomes *low rank* of a Hankel matrix, whose rows are windows of k-space (`c.show("aloha")`,
+# `c.show("loraks")`); chapter 11 borrows ALOHA's weights. And chapter 15 keeps the loop of section 4 and lets a network
+# learn the prox.
 
 # %%
 print(c.show("cs_wavelet"))

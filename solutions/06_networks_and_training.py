@@ -122,7 +122,8 @@ figures.images({"zero-filled": zero_filled}, sample.image)
 # ### Complex numbers are two channels
 #
 # Our images are complex; the layers of PyTorch are made for real numbers. The common way out is to hand the real and
-# the imaginary part over as **two channels**, as colour images have three.
+# the imaginary part over as **two channels**, as colour images have three. (The *batch*, the first axis, holds several
+# images that are treated at once.)
 #
 # > **Exercise 1** · core · 10 minutes · importance ★★★
 # >
@@ -159,7 +160,8 @@ on_complex = use(on_complex, check.ch06_complex)
 
 # %% [markdown]
 # The price of two channels: nothing tells the network that they belong together. Turn the phase of the input, and the
-# output need not turn with it. Chapter 22 returns to that.
+# output need not turn with it. Chapter 08 returns to that. (`nn.Conv2d` is one layer of a network, not trained yet here;
+# sections 1 to 3 build it up.)
 
 # %%
 net = nn.Conv2d(2, 2, 9, padding=4)
@@ -230,8 +232,9 @@ assert fitted < base
 #
 # Many neurons that look at the same numbers are a **layer**, $a = \sigma(Wp + b)$. The next layer looks at $a$. But
 # without $\sigma$ nothing is won. Two linear layers are $W_2(W_1 p) = (W_2 W_1)p$: one linear layer. The same is true
-# of convolutions. We put a single white pixel through two of them, read off the answer, and use it as the kernel of
-# *one* convolution.
+# of **convolutions**: layers that apply the same neurons to the patch around every pixel. `nn.Conv2d(2, 16, 3)` has 16
+# neurons that look at 3 x 3 pixels in 2 channels, and gives 16 channels; the weights of one neuron are a *kernel*. We put a
+# single white pixel through two of them, read off the answer, and use it as the kernel of *one* convolution.
 
 # %%
 first, second = nn.Conv2d(2, 16, 3, padding=1, bias=False), nn.Conv2d(16, 2, 3, padding=1, bias=False)
@@ -251,9 +254,9 @@ print(f"but f(-x) is not -f(x): they differ by {((bent[2] + bent[0]).norm() / be
 assert (bent[2] + bent[0]).norm() > 0.1 * bent[0].norm()
 
 # %% [markdown]
-# One bend is enough. The ReLU, $\sigma(t) = \max(t, 0)$, makes the network a different linear filter in each region of
-# its inputs, and *that* allows it to treat edge and ghost differently. (Without biases a ReLU network still obeys
-# $f(2x) = 2f(x)$, which is a nice property for images that come in any unit.)
+# One bend is enough. The ReLU (rectified linear unit), $\sigma(t) = \max(t, 0)$, makes the network a different linear
+# filter in each region of its inputs, and *that* allows it to treat edge and ghost differently. (Without biases a ReLU
+# network still obeys $f(2x) = 2f(x)$, which is a nice property for images that come in any unit.)
 #
 # How many filters are that? Each hidden neuron is on or off. A pixel of the output of these two layers looks at 9
 # places of 16 channels, so at 144 neurons: at most $2^{144}$ patterns, each with its own linear filter of 5 x 5 pixels.
@@ -286,8 +289,9 @@ assert change < 1e-5
 
 # %% [markdown]
 # It fits any image size, and it *translates*: move the input, and the output moves. Both hold away from the border.
-# The library measures this claim of the review on trained networks, `experiments.run(11)`: five convolutions keep it
-# exactly, a network that pools breaks it for shifts that are no whole number of its coarse pixels.
+# The library measures this claim of the review on trained networks (`python -m course_lib experiments 11`): five
+# convolutions keep it exactly. A network that *pools* (joins 2 x 2 pixels into one coarse pixel, chapter 07) breaks it for
+# shifts that are no whole number of its coarse pixels.
 #
 # ### How far does it see?
 #
@@ -325,7 +329,8 @@ check.ch06_field(receptive_field)
 receptive_field = use(receptive_field, check.ch06_field)
 
 # %% [markdown]
-# A formula is one thing. Which input pixels have a gradient when you differentiate *one* output pixel?
+# A formula is one thing. Which input pixels have a gradient when you differentiate *one* output pixel? (PyTorch
+# differentiates by itself, with `backward()`: that is *autograd*. "The idea", below, says how.)
 
 
 # %%
@@ -368,7 +373,7 @@ for kernels, strides in (([3] * 3, [1] * 3), ([9, 5, 5], [1] * 3), ([3] * 8, [1]
 # minimisation: write down a loss, compute its gradient with respect to every number, take a small step downhill,
 # repeat. Three things make it work. The gradient of a long chain of simple functions costs hardly more than the chain
 # itself (the chain rule, applied from the end: backpropagation). Steps may be taken from a few images at a time
-# (stochastic gradient descent): the direction is noisy, but each step is cheap. And the numbers that fit the training
+# (stochastic gradient descent, SGD): the direction is noisy, but each step is cheap. And the numbers that fit the training
 # images tend to fit others, if there were enough images and the network's form suits them. The last point is an
 # observation and not a theorem, so we *measure* it, on people whom the network has never seen.
 
@@ -431,14 +436,16 @@ assert difference < 1e-4
 
 # %% [markdown]
 # Where every $Z$ is below zero, the gradient is zero, and that neuron never moves again: a *dead* ReLU. The leaky ReLU
-# lets a tenth through, and the sigmoid has its own way to die, as section 7 shows.
+# lets a small part through (in section 7 a tenth), and the sigmoid, $1/(1 + e^{-t})$, has its own way to die, as section
+# 7 shows.
 
 # %% [markdown]
 # ## 5. The training loop
 #
-# Plain SGD takes the step $\theta \leftarrow \theta - \eta\, g$. Adam (Kingma & Ba 2015) keeps two running means for
-# each number: of the gradient, $m$, which smooths the noise, and of its square, $v$, which makes the step about $\eta$
-# whatever the gradient's size. In step $t = 1, 2, \dots$
+# Plain SGD takes the step $\theta \leftarrow \theta - \eta\, g$, with the gradient $g$ of the loss and a *learning rate*
+# $\eta$ (`lr` in the code). Adam (Kingma & Ba 2015) keeps two running means for each number: of the gradient, $m$, which
+# smooths the noise, and of its square, $v$, which makes the step about $\eta$ whatever the gradient's size. In step
+# $t = 1, 2, \dots$
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2, \qquad
 # \theta \leftarrow \theta - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}, $$
@@ -612,9 +619,10 @@ training.losses(curves, "tens of steps", "loss", levels={"zero-filled, validatio
 # patient; with few slices the network may spend its numbers on what is special about them, which is **overfitting**.
 # A validation curve that rises says when to stop. `course_lib.fit` keeps the weights with the best validation PSNR.
 #
-# Two bands hold hardly more numbers than this small network has weights, so it learns them by heart, and what it
-# learned is of little use on the next body. More subjects are the best cure; a smaller network, early stopping and
-# augmentation (bands at random places and a new mask at each visit, which `training=True` gives us) are the others.
+# Two bands hold only a few times as many numbers as this small network has weights (see the print), so it learns them by
+# heart, and what it learned is of little use on the next body. More subjects are the best cure; a smaller network, early
+# stopping and augmentation (bands at random places and a new mask at each visit, which `training=True` gives us) are the
+# others.
 
 # %% [markdown]
 # ## 7. Which activation?
@@ -633,7 +641,8 @@ assert arrives["sigmoid"] < 0.1 * arrives["ReLU"]
 
 # %% [markdown]
 # The first layers of the sigmoid network learn at a snail's pace, because almost no error reaches them. The race below
-# gives each activation the better of two learning rates, judged by the loss after the race.
+# gives each activation the better of two learning rates, judged by the loss after the race. One *epoch* is one pass over
+# all training images.
 
 # %%
 race = {}
@@ -644,9 +653,9 @@ assert race["ReLU"][-1] < race["tanh"][-1] < race["sigmoid"][-1]
 training.losses(race, "epoch", "training loss", levels={"zero-filled": mse_loss(small, small_truth).item()})
 
 # %% [markdown]
-# This is one seed. `experiments.run(12)` measures the claim with five, and with learning rates tuned on yet another
-# seed. Look at the tanh before you repeat that "ReLU is better": what kills the sigmoid is its slope of 1/4 and its
-# mean of 1/2, and tanh, with slope 1 at 0, has neither. It is slower than ReLU, and it does train.
+# This is one seed. `python -m course_lib experiments 12` measures the claim with five, and with learning rates tuned on
+# yet another seed. Look at the tanh before you repeat that "ReLU is better": what kills the sigmoid is its slope of 1/4
+# and its mean of 1/2, and tanh, with slope 1 at 0, has neither. It is slower than ReLU, and it does train.
 
 # %% [markdown]
 # ## 8. Which loss?
@@ -696,9 +705,9 @@ figures.images(panels, sample.image, zoom=(3 * n // 8, n // 4, n // 4, n // 4))
 # complex error, and the one trained with SSIM the highest SSIM: each wins the number that it was asked for. "Network A
 # beats network B" means little until you know both losses. The lower half, other bodies, need not repeat that order.
 #
-# And the blur? HFEN compares edges only; lower is better. Theory says that $\ell_2$ blurs most. After so few steps
-# no loss is sharp: three layers that see 17 pixels blur more than any choice of loss. (`losses.l1` of
-# complex images takes the modulus of the difference, so that the phase counts.)
+# And the blur? HFEN (high-frequency error norm) compares edges only; lower is better. Theory says that $\ell_2$ blurs
+# most. After so few steps no loss is sharp: three layers that see 17 pixels blur more than any choice of loss.
+# (`losses.l1` of complex images takes the modulus of the difference, so that the phase counts.)
 #
 # SSIM, NRMSE and HFEN see magnitudes only, and the network trained with SSIM put an arbitrary phase under them: its
 # complex error exceeds the image itself. Never use it alone where phase carries meaning, as in flow or temperature
@@ -711,9 +720,9 @@ figures.images(panels, sample.image, zoom=(3 * n // 8, n // 4, n // 4, n // 4))
 # normalisation over one image; both keep signals in the range where activations work, and both throw away the image's
 # scale, which is why they are used with care in reconstruction.
 #
-# **Recurrence.** A recurrent network applies *one* cell again and again, and passes a **hidden state** on: a memory.
-# The steps may be frames in time, or *iterations of an algorithm*. The library's `ConvGRU` has an image as its memory,
-# and gates, learned like everything else, that decide what is kept.
+# **Recurrence.** A recurrent network applies *one* cell again and again, and passes a **hidden state** on: a memory. The
+# steps may be frames in time, or *iterations of an algorithm*. The library's `ConvGRU` (a *gated recurrent unit* of
+# convolutions) has an image as its memory, and gates, learned like everything else, that decide what is kept.
 
 # %%
 cell, out = ConvGRU(inside=2, width=8), nn.Conv2d(8, 2, 1)
@@ -749,9 +758,10 @@ assert fields == [1 + 2 * (2 * i - 1) for i in (1, 2, 4)]
 # %% [markdown]
 # ## 10. The first CNN for MRI reconstruction
 #
-# Wang et al. (2016) trained three convolutions to turn the zero-filled image into the full one, with the squared
-# error. Here is the network as the library has it. `forward` is the reconstruction: after the network comes a second
-# step, for section 11; with `iterations=0` it is left out. `loss` is what training minimises.
+# Wang et al. (2016) trained three convolutions, a small convolutional neural network (CNN), to turn the zero-filled
+# image into the full one, with the squared error. Here is the network as the library has it. `forward` is the
+# reconstruction: after the network comes a second step, for section 11; with `iterations=0` it is left out. `loss` is
+# what training minimises.
 
 
 # %% tags=["same:course_lib.methods.restore.wang_cnn.WangCNN"]

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 08 Restoration in time and phase
 #
-# ![Three frames of a heart, gridded and restored, and the velocity in three vessels](../docs/08_restoration_in_time_and_phase.png)
+# ![A frame of a film of a heart: truth, gridded, TV in time and a 3-D U-Net, with their errors](../docs/08_restoration_in_time_and_phase.png)
 #
 # A heart is filmed so fast that every frame has a few spokes of k-space only. The blood in a vessel leaves its velocity in
 # the *phase* of the image. **Can a network borrow from the other frames, and can it leave the phase alone?**
@@ -73,10 +73,11 @@ print(f"films of {FRAMES} frames, {SIZE} x {SIZE}; each network trains for {seco
 # %% [markdown]
 # ## The data
 #
-# Clinical numbers need a truth. So we draw it: hearts whose ventricle has a known area in every frame, vessels with known
-# velocity, all with texture and shading (flat areas would flatter total variation). One film is real: a heartbeat in
-# four-chamber view (`data/PROVENANCE.md` names source and licence). Nothing is trained on it; its anatomy and motion are
-# real, its phase and its scan are simulated. A phantom's seed is its "subject": no seed is in two splits.
+# Clinical numbers need a truth. So we draw *phantoms*: hearts whose ventricle (the chamber that pumps) has a known area in
+# every frame, vessels with known velocity, all with texture and shading (flat areas would flatter total variation). One
+# film is real: a heartbeat in four-chamber view, a slice through all four chambers of the heart (`data/PROVENANCE.md`
+# names source and licence). Nothing is trained on it; its anatomy and motion are real, its phase and its scan are
+# simulated. A phantom is drawn from a random seed, and the seed is its "subject": no seed is in two splits.
 
 # %%
 SPOKES = 8
@@ -127,7 +128,8 @@ figures.images({"gridded": shown(gridded)}, truth=shown(sample.image), error_lim
 # ## The classical rivals
 #
 # Total variation (chapter 05) in space, and **along time**: $\min_x \frac12\lVert Ax-y\rVert^2+\lambda\sum_t|x_{t+1}-x_t|$, the
-# idea of GRASP. Both use the data again in each iteration, and both get their $\lambda$ on validation hearts.
+# idea of GRASP, a method for radial scans of what moves. Both use the data again in each iteration, and both get their
+# $\lambda$ on validation hearts.
 
 # %%
 LAMBDAS = {"TV in space": [0.004, 0.016, 0.064], "TV in time": [0.008, 0.032, 0.128]}
@@ -226,14 +228,14 @@ over = tables["unseen phantoms"]["3-D U-Net"].over(tables["unseen phantoms"]["gr
 assert over.low > (-0.1 if where.name == "ci" else 0)  # two seconds of training are few
 
 # %% [markdown]
-# The network beats gridding in one pass. Against tuned total variation read the last column: in our minutes of training it
+# The network beats gridding in one pass. Against tuned total variation read the last column: in our seconds of training it
 # does **not** win. Total variation uses the data again in each iteration, and the four coils with it; a restoration network
 # cannot put back a sample that it contradicted. The paper trained on thousands of films, compared at 13 times acceleration, and
 # above all compared the *time* of a reconstruction: see the seconds. (The interval of the real heart is over noise and spokes, not
 # over people: it is one heart.)
 #
 # Predict 1: compare "TV in space" with "TV in time". A pixel changes less from frame to frame than to its neighbour, as long as
-# the heart does not beat too fast; a heart that stands still would need one frame in all.
+# the heart does not beat too fast. If the heart stood still, the spokes of all frames would belong to one and the same image.
 
 # %%
 order = tables["unseen phantoms"]["3-D U-Net"].values["psnr"].argsort()
@@ -246,10 +248,10 @@ for word, index in {"best": order[-1], "median": order[len(order) // 2], "worst"
 # %% [markdown]
 # ## The number that a clinician wants
 #
-# Nobody treats a PSNR. The *ejection fraction* is (largest - smallest volume) / largest volume. `clinical.ventricle_area` counts
-# bright blood inside the outer wall; a bullet's volume is 5/6 area × length. How far from the truth may one patient lie?
-# Bland and Altman: the mean of the differences is the **bias**, and 95 % of them lie within the **limits of agreement**, bias
-# ± 1.96 standard deviations.
+# Nobody treats a PSNR. The *ejection fraction* is (largest - smallest volume) / largest volume. `clinical.ventricle_area`
+# counts bright blood inside the outer wall; the ventricle is taken for a bullet, whose volume is 5/6 area × length. How far
+# from the truth may one patient lie? Bland and Altman: the mean of the differences is the **bias**, and 95 % of them lie
+# within the **limits of agreement**, bias ± 1.96 standard deviations.
 #
 # > **Exercise 2** · core · 10 minutes · importance ★★★
 # >
@@ -300,10 +302,10 @@ assert (volumes(images["true images"]) / true - 1).abs().max() < 0.15  # the mea
 assert fraction["TV in time"][0] < fraction["TV in space"][0] - 2 and best == "TV in time"
 
 # %% [markdown]
-# The first row is the measure on perfect images: its own error. A method whose limits are no wider has lost nothing that the
-# measure could see. Now compare the two kinds of total variation. "TV in time" has by far the better PSNR, and an ejection fraction
-# that is *too small*: it smooths the beat away. "TV in space" looks worse and is the better cardiologist. **No PSNR shows such a
-# bias**, and a $\lambda$ that is tuned for PSNR chooses it.
+# The first row is the measure on perfect images: its own error. A method whose bias is no larger, and whose limits are no
+# wider, has lost nothing that the measure could see. Now compare the two kinds of total variation. "TV in time" has by far
+# the better PSNR, and an ejection fraction that is *too small*: it smooths the beat away. "TV in space" has the lower PSNR
+# and is the better cardiologist. **No PSNR shows such a bias**, and a $\lambda$ that is tuned for PSNR chooses it.
 
 # %% [markdown]
 # ## Phase: velocity
@@ -361,9 +363,9 @@ print(f"largest error of the velocity on true images, inside the vessels: {error
 assert error < 1
 
 # %% [markdown]
-# One receiver coil, random lines, other ones in each frame, R = 2, 3 and 5 as in the study that the review cites. Its data were
-# undersampled afterwards, as ours. The network sees both complex images and is trained with the modulus of the *complex* error,
-# so the phase counts: `c.show("phase_contrast")`.
+# One receiver coil, random lines, other ones in each frame, R = 2, 3 and 5 as in the study that the review cites (Nath et al.
+# 2020). Its data were undersampled afterwards, as ours. The network sees both complex images and is trained with the modulus
+# of the *complex* error, so the phase counts: `c.show("phase_contrast")`.
 
 # %% [markdown]
 # ## Complex kernels
@@ -568,9 +570,10 @@ for name, moved in rows.items():
     print(f"{name:22}{sum(psnr) / len(psnr):6.2f} dB")
 
 # %% [markdown] tags=["solution"]
-# Shuffling costs little: most of the body stands still, and its streaks change from frame to frame in any order. Repeating *one* frame
-# costs more: now the streaks stand still too, and nothing tells them from the heart. What the network borrows from other frames is,
-# first of all, *other spokes*.
+# Shuffling costs little: most of the body stands still, and its streaks change from frame to frame in any order. To TV in
+# space it costs nothing: each frame is on its own there. Repeating *one* frame costs the network more: now the streaks stand
+# still too, and nothing tells them from the heart. What the network borrows from other frames is, first of all, *other
+# spokes*.
 
 # %% [markdown]
 # ## Break it
@@ -739,6 +742,7 @@ for name, s in {"unet_3d": scans["train"][0], "phase_contrast": flows["train"][0
 #   [doi:10.1002/mrm.27480](https://doi.org/10.1002/mrm.27480)
 # - Haji-Valizadeh H et al. Highly accelerated free-breathing real-time phase contrast cardiovascular MRI via complex-difference deep
 #   learning. *Magn Reson Med* 2021. [doi:10.1002/mrm.28750](https://doi.org/10.1002/mrm.28750)
+# - Nath R et al. Accelerated phase contrast magnetic resonance imaging via deep learning. *IEEE Int Symp Biomed Imaging* 2020.
 # - Trabelsi C et al. Deep complex networks. *ICLR* 2018. arXiv 1705.09792
 # - Cole EK, Cheng JY, Pauly JM, Vasanawala SS. Analysis of deep complex-valued convolutional neural networks for MRI reconstruction.
 #   arXiv 2004.01738

@@ -227,7 +227,7 @@ print(f"TV, tuned on {len(tuning)} validation slices: lambda = {lam}, validation
 #
 # Blur throws away details; a network that has seen many sharp heads may *guess* them from the blurred one. The first,
 # **SRCNN**, has three convolutions: 9x9 turns patches into features, 1x1 turns features of blurred patches into those of sharp
-# ones, 5x5 puts them together. Its inventors read it as a dictionary that is learned.
+# ones, 5x5 puts them together. Its inventors read it as a learned dictionary, a list of typical patches (chapter 18 learns one).
 #
 # ```
 # A^H y ──► 9x9, 64 ──► relu ──► 1x1, 32 ──► relu ──► 5x5 ──► x          SRCNN: learns the image
@@ -236,7 +236,7 @@ print(f"TV, tuned on {len(tuning)} validation slices: lambda = {lam}, validation
 #           └──────────────┘
 # ```
 #
-# A convolution multiplies each line of k-space by a number: where there is 0, there stays 0. Only the ReLUs put anything
+# A convolution multiplies each sample of k-space by a number: where there is 0, there stays 0. Only the ReLUs put anything
 # beyond the measured lines. The model of Steeden and colleagues, made for hearts of children, sees further than SRCNN's
 # 13 pixels: a U-Net finds what the interpolated magnitude lacks,
 #
@@ -357,9 +357,9 @@ assert gain["Hann"].high < 0 < gain["tuned TV"].low and unseen["residual U-Net"]
 # Predict 2: the networks gain less than most people expect, tenths of a decibel after such short training, or nothing; TV
 # gains, without having seen a single head. SENSE has no prior at all: its row shows how much the coils' maps alone know about
 # the lines beside the measured ones (chapter 03). After the three seconds of profile `ci` the networks are hardly past
-# their start. SRCNN must first learn to pass the image on; the
-# residual network begins with it. Which factors bring how much is claim 23, and whether the blocks or the
-# detour around them matter is claim 24: `python -m course_lib experiments 23 24`.
+# their start. SRCNN must first learn to pass the image on; the residual network begins with it. Which factors bring how much is
+# claim 23 of the review, and whether more elaborate blocks than SRCNN's layers pay at an equal number of parameters is claim 24:
+# `python -m course_lib experiments 23 24`.
 
 # %%
 order = unseen["residual U-Net"].values["psnr"].argsort()
@@ -378,8 +378,8 @@ figures.images(images, s.image, zoom=(size // 3, size // 4, size // 4, size // 4
 # %% [markdown]
 # ## What was measured, and what was guessed
 #
-# An image can be better in the lines that were measured (less noise, less ringing from the coils' combination) or in those that
-# were not (real super-resolution). One number mixes both. Take them apart in the k-space of all coils, $k = FSx$:
+# An image can be better in the lines that were measured (less noise) or in those that were not (real super-resolution). One
+# number mixes both. Take them apart in the k-space of all coils, $k = FSx$:
 #
 # $$\text{inside} = \frac{\lVert M(k - k_{true})\rVert}{\lVert M k_{true}\rVert}, \qquad
 # \text{outside} = \frac{\lVert (1-M)(k - k_{true})\rVert}{\lVert (1-M)k_{true}\rVert} .$$
@@ -488,7 +488,7 @@ print(f"SENSE           inside {parts['SENSE'][0]:.3f}, outside {parts['SENSE'][
 # ## Two people, one scan
 #
 # Now the answer to the question. Take a head, seen by a single coil, and give it fine stripes that live *outside* the measured
-# lines alone. Two different people; the same data, to the last digit.
+# lines alone. Two different people; the same data, up to rounding.
 
 # %%
 alone = one_coil(full, centre(width, factor), noise=0.0)
@@ -599,7 +599,7 @@ quiz.choice(
 # %%
 quiz.choice(
     "2. All ReLUs are taken out of SRCNN. What can it add beyond the measured lines (far from the border of the image)?",
-    right={"nothing": "Three convolutions are one convolution: it multiplies each line by a number, and 0 stays 0."},
+    right={"nothing": "Three convolutions are one convolution: it multiplies each sample by a number, and 0 stays 0."},
     wrong={
         "less than before": "Less, yes: 0.",
         "as much: the kernels learn it": "A kernel, whatever it learns, only weighs the frequencies that are there.",
@@ -652,7 +652,7 @@ quiz.number(
 # - You **separated** the error inside and outside of what was measured, and put the data back.
 # - You **showed** two truths with one scan: resolution is assumed, not added.
 #
-# Next: chapter 13 learns the transform itself; chapter 15 puts the data into the network.
+# Next: chapter 11 fills the gaps of k-space; chapter 13 learns the transform itself; chapter 15 puts the data into the network.
 
 # %% [markdown]
 # ## From text to source

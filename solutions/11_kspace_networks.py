@@ -174,8 +174,8 @@ learn = use(learn, check.ch11_learn)
 # windows say much about a weight would count no more than one whose windows say nothing.
 
 # %% [markdown]
-# Every third line is measured. `windows` cuts $S$ and $T$ from a full k-space. We learn from training scans, complete test
-# scans, and count only what was missing, against a truth without noise.
+# GRAPPA needs regular lines, so for this test alone every third line is measured. `windows` cuts $S$ and $T$ from a full
+# k-space. We learn from training scans, complete test scans, and count only what was missing, against a truth without noise.
 
 # %%
 across, spacing = (5, 4), 3
@@ -211,8 +211,9 @@ assert left["coils of their own"][0] > left["coils of their own"][1]
 
 # %% [markdown]
 # **Predict 1**: in one array the database is about as good as the scan's own lines, although it never saw the scan. With coils
-# of their own the database is worth *nothing*: what is left is 1 or more, no better than gaps left at zero. The weights say how neighbouring coils see the same thing (chapter 14 shows why they can); another
-# scan has other coils, and the best compromise between all of them is to guess nothing.
+# of their own the database is worth *nothing*: what is left is 1 or more, no better than gaps left at zero. The weights say how
+# neighbouring coils see the same thing (chapter 04 explained why they can); another scan has other coils, and the best
+# compromise between all of them is to guess nothing.
 #
 # A database can teach what scans have in common. Heads they have in common; coils they need not.
 
@@ -223,7 +224,7 @@ assert left["coils of their own"][0] > left["coils of their own"][1]
 # samples first, find out which coils it has before it, and interpolate as these coils demand. GRAPPA cannot do that; it must
 # be told. So three things decide:
 #
-# - can it see weak samples at all, next to a centre that is a thousand times stronger? (the **weight**)
+# - can it see weak samples at all, next to a centre that is hundreds of times stronger? (the **weight**)
 # - what is it asked to get right? (the **loss**)
 # - does it find the coils in a form that it knows? (the **order** of the coils)
 #
@@ -246,8 +247,9 @@ figures.kspace({"k-space, all coils": k, "after the weight": w * k})
 
 # %% [markdown]
 # A network that sees this learns the centre first, and may never learn the rest. Ye and colleagues weigh k-space before it
-# enters: ALOHA (chapter 05) multiplies by the transform of a difference of neighbouring pixels, which grows with the distance
-# $w$ from the centre; their network on k-space does the same,
+# enters. Their ALOHA, the compressed sensing in k-space that chapter 05 names at its end, multiplies by the transform of a
+# difference of neighbouring pixels, which grows with the distance $w$ from the centre; their network on k-space (Han et al.
+# 2020) does the same,
 #
 # $$k = y + f(w\,y)\,/\,w .$$
 #
@@ -534,8 +536,8 @@ assert where.name == "gpu" or unseen["tuned SPIRiT"].over(unseen["DeepSPIRiT, ow
 # %% [markdown]
 # Predict 2: compare each network with zero-filling in its table. With coils of their own, neither network has learned much
 # beyond it; in one array the same U-Net gains several times as much. All **lose to tuned TV**, and to SPIRiT, which saw no
-# other scan. In minutes of training they do not learn to read the coils off the data, which SPIRiT is given by
-# the lines in the centre, and TV by the maps. The papers train for days, and (Han and colleagues) in one array.
+# other scan. In seconds of training they do not learn to read the coils off the data. SPIRiT gets them from the lines in the
+# centre, and TV from the maps. The papers train for days, and (Han and colleagues) in one array.
 
 # %%
 order = tables[name]["k-space U-Net, one array"].values["psnr"].argsort()
@@ -653,7 +655,8 @@ assert max(moved["TV"], moved["zero-filled"], moved["DeepSPIRiT"]) < 0.05
 assert found["... without a full centre"]["SPIRiT"] != found["... without a full centre"]["SPIRiT"]  # not a number
 
 # %% [markdown]
-# Ask the network itself: what it adds to the same coils in another order, put back into the old order, against what it adds:
+# Ask the network itself. Give it the same coils in another order, and put what it adds back into the old order. Does that differ
+# from what it adds to the coils as they were?
 
 # %%
 with torch.no_grad():
@@ -664,11 +667,11 @@ assert moved > 0.01
 
 # %% [markdown]
 # Another order of the coils or another array takes away nearly all that it had learned: it interpolates as the *old* array
-# demands, and does not notice. To SPIRiT neither matters, for a good reason: it learns the coils anew in each scan. It needs the full centre for it, and without one it cannot even begin. That
-# is what remains of the promise "no maps, no calibration": a network runs on data that SPIRiT must refuse. Whether
-# its image is worth having, compare with zero-filling in the same row. So in the row of R = 2, where nothing keeps the U-Net
-# from changing what was measured. And with more noise SPIRiT and TV, tuned for less, lose most: a method that does little
-# does little harm.
+# demands, and does not notice. To SPIRiT neither matters, for a good reason: it learns the coils anew in each scan. It needs
+# the full centre for it, and without one it cannot even begin. That is what remains of the promise "no maps, no calibration":
+# a network runs on data that SPIRiT must refuse. To see whether its image is worth having, compare it with zero-filling in
+# the same row. Do the same in the row of R = 2, where nothing keeps the U-Net from changing what was measured. And with more
+# noise SPIRiT and TV, tuned for less, lose most: a method that does little does little harm.
 
 # %% [markdown]
 # ## What the number hides
@@ -677,7 +680,7 @@ assert moved > 0.01
 # - A split by subject does not help when train and test share the *array*: the test is honest about heads, not about hospitals.
 # - The loss says where in k-space errors are cheap. PSNR says it again, in its own way: the centre rules.
 # - Few seconds, small networks. With days of training the distance to SPIRiT may close; on one array it may turn.
-# - Nothing puts the data back in the k-space U-Net: what was measured may change. Chapter 14 puts them back.
+# - Nothing puts the data back in the k-space U-Net: what was measured may change. Chapter 14 puts the data back.
 
 # %% [markdown]
 # ## Quiz
@@ -790,9 +793,9 @@ for name, settings in {"kspace_unet": small, "deep_spirit": small_spirit}.items(
 #
 # > **Exercise 6** · project · 120 minutes · importance ★★☆
 # >
-# > Choose one: (a) *adjacent slices as channels* (ACNN, after Du et al.): give the network the same coils of the slices
+# > Choose one: (a) *adjacent slices as channels* (ACNN, section 2.2 of the review): give the network the same coils of the slices
 # > above and below, and let it complete the middle one; (b) *put the data back* after the k-space U-Net, in training, too;
-# > (c) *ask for the coils*: give the network the lines of the centre, twice as bright, as further channels. Does it bring
+# > (c) *ask for the coils*: give the network the lines of the centre as further channels. Does it bring
 # > own coils closer to one array?
 # >
 # > | points | for |

@@ -214,7 +214,7 @@ figures.lines(exponents, "log10 of pixels", "log10 of parameters", x=[torch.tens
 #
 # > **Exercise 2** · core · 10 minutes · importance ★★☆
 # >
-# > A real layer gets $n$ complex numbers as $2n$ real ones: all real parts, then all imaginary parts. Write `real(m)`: the
+# > A real layer gets $n$ complex numbers as $2n$ real ones: all real parts, then all imaginary parts. Write `real_form(m)`: the
 # > real matrix that does to them what the complex matrix `m` (rows, columns) does to the complex numbers.
 # >
 # > <details><summary>Hint 1</summary>$(a + ib)(u + iv) = (au - bv) + i(bu + av)$.</details>
@@ -321,8 +321,8 @@ assert losses[-1] < losses[0] / 10
 # %% [markdown]
 # ## Train
 #
-# > **Predict 2.** Both networks train for the same time. AUTOMAP can learn *any* map; dAUTOMAP only separable ones, with a
-# > hundredth of the parameters. Which is better on the test subjects? Does either beat the zero-filled image? Tuned TV?
+# > **Predict 2.** Both networks train for the same time. AUTOMAP can learn *any* map; dAUTOMAP only separable ones, with less
+# > than a hundredth of the parameters. Which is better on the test subjects? Does either beat the zero-filled image? Tuned TV?
 #
 # `c.fit` trains with Muon, which turns the gradient of each matrix into an orthogonal one. For a transform, itself close to
 # orthogonal, that is just right; each item of `Pairs` is a batch already.
@@ -387,7 +387,7 @@ if where.name != "ci":  # three seconds of training are few
 # %% [markdown]
 # Predict 2: with three seconds of profile `ci` neither network has found the transform, and even the zero-filled image wins. In
 # half a minute (`cpu`) the small network comes further than the large one: what AUTOMAP *could* learn in addition does not help,
-# and what it must learn is a hundred times more. Whether it reaches tuned TV depends on how many
+# and what it must learn is more than a hundred times as much. Whether it reaches tuned TV depends on how many
 # steps your machine manages: read the last column. Where the interval of the last column holds 0, these slices cannot tell a method
 # from TV. The papers trained for hours, on tens of thousands of images; the count above says why they had to.
 
@@ -484,11 +484,12 @@ shown["signal there"] = [(energy[radius == r].mean() / energy.max()).sqrt().item
 figures.lines(shown, "distance from the centre of k-space", "relative error of the wave", x=[float(r) for r in rings])
 
 # %% [markdown]
-# After a moment hardly anything is found. With time enough the linear network finds **all of it**, from pairs alone, to about a
-# percent in profile `cpu` (the two seconds of `ci` are only the beginning). What is left stands at the edge of k-space, where images
-# have the least signal: errors there cost little, so they go last. A learned transform *can* find $F^{-1}$. Then why is
-# the image of dAUTOMAP, with its tanh and its convolutions, no better? Because a third of k-space is not all of it: of
-# lines that were never measured nothing can be learned, and what the network must add in their place is not a transform.
+# After a moment hardly anything is found. With time enough the linear network finds **all of it**, from pairs alone, to about
+# a percent in profile `cpu` (the two seconds of `ci` are only the beginning). What is left stands at the edge of k-space,
+# where images have the least signal: errors there cost little, so they go last. A learned transform *can* find $F^{-1}$. Then
+# why is the image of dAUTOMAP, with its tanh and its convolutions, so far from the truth? Because a third of k-space is not
+# all of it: of lines that were never measured nothing can be learned, and what the network must add in their place is not a
+# transform.
 
 
 # %%
@@ -543,10 +544,10 @@ print(f"knowing minus learning: {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high
 assert gain.mean > 0
 
 # %% [markdown] tags=["solution"]
-# Knowing the transform is worth more than all the training time: what is left to learn is how to remove aliasing, and a small
-# convolutional network does that quickly. With profile `cpu` we measured 2.5 dB, and about the PSNR of tuned TV, in
-# half the time of the same network that started from nothing. So why learn the transform? Only where it is *not* known. Chapters 14
-# and 15 keep $F$, and need not learn it.
+# Knowing the transform is worth more than half of the training time: what is left to learn is how to remove aliasing, and a
+# small convolutional network does that quickly. The last line says how many decibels it is ahead, after half the time, of the
+# same network that started from nothing; the table says how far from tuned TV it is. So why learn the transform? Only where
+# it is *not* known. Chapters 14 and 15 keep $F$, and need not learn it.
 
 # %% [markdown]
 # ## Break it

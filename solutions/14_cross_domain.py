@@ -13,10 +13,11 @@
 # %% [markdown]
 # # 14 Cross-domain networks: repair k-space, then the image
 #
-# ![Six panels: the zero-filled image, then what two rounds of a network in k-space, a network on the image and the data make of it, each with its error](../docs/14_cross_domain.png)
+# ![The truth, the zero-filled image, and what two rounds of a network in k-space (K), a network on the image (I) and the data
+# make of it, each with its error](../docs/14_cross_domain.png)
 #
-# Lines are missing in k-space; the harm is seen in the image. Chapters 07 and 15 repair the image; GRAPPA (chapter 04) fills
-# in k-space. **Is it better to repair k-space, the image, or both in turn?**
+# Lines are missing in k-space; the harm is seen in the image. The networks of chapter 07 repair the image; GRAPPA (chapter 04)
+# fills in k-space. **Is it better to repair k-space, the image, or both in turn?**
 
 # %% [markdown]
 # ## What you can do at the end
@@ -30,7 +31,7 @@
 # 5. **compare** both with tuned total variation, with intervals (project),
 # 6. **take a network apart** and **break** it (exercise 5, the slider, quiz 4).
 #
-# **You need** chapter 03 (coils) and chapter 06 (training; complex images as two channels). Chapters 04 and 15 help.
+# **You need** chapter 03 (coils) and chapter 06 (training; complex images as two channels). Chapter 04 helps.
 # **Time**: about 90 minutes. **Computing**: under 25 s (`ci`), under 150 s (`cpu`), on two cores.
 
 # %%
@@ -74,8 +75,8 @@ print(f"each network trains for {seconds} s")
 # Real anatomy and a real scan under open licences (`data/PROVENANCE.md` names source and licence of each), split by subject:
 # the test person was never seen in training, and nothing is trained on the real scan.
 #
-# Chapter 15 trains on strips of a few rows, since rows of the image never mix. A convolution in k-space mixes them: it must
-# see whole slices, and a step costs four times as much.
+# Chapter 06 trained on bands of rows, and DC-CNN of chapter 15 will, too, since rows of the image never mix. A convolution in
+# k-space mixes them: it must see whole slices, and a step costs four times as much.
 
 # %%
 R = 4
@@ -126,7 +127,7 @@ figures.images(
 # > `kernel` (rows, columns, both odd; its middle belongs to $a = 0$) is to the image. A kernel that is 1 in its middle and 0
 # > elsewhere changes nothing: its window is 1.
 # >
-# > <details><summary>Hint 1</summary>Each tap $h(a)$ shifts k-space by $a$. What does a shift in k-space do to the
+# > <details><summary>Hint 1</summary>Each entry $h(a)$ shifts k-space by $a$. What does a shift in k-space do to the
 # > image? Chapter 01 had it the other way round.</details>
 # > <details><summary>Hint 2</summary>Put the kernel into the middle of an empty k-space of the image's size, and transform
 # > it with `c.ops.ifft2c`.</details>
@@ -152,7 +153,7 @@ check.ch14_window(window)
 window = use(window, check.ch14_window)
 
 # %% [markdown] tags=["solution"]
-# **Analysis.** A kernel of 3 taps is a sum of three waves: nothing faster than one period across the image. A linear
+# **Analysis.** A kernel of 3 entries is a sum of three waves: nothing faster than one period across the image. A linear
 # convolution in k-space is a soft shading of the whole image; only a wide kernel can tell neighbours apart. Coil maps are
 # such soft shadings: that is why GRAPPA's small kernels can turn one coil into another.
 
@@ -193,15 +194,16 @@ print(f"after the convolution of k-space above:           {missing(w * one_coil)
 assert missing(sharpened) < 1e-3 and missing(one_coil.real.relu() + 0j) > 0.02 < missing(w * one_coil)
 
 # %% [markdown]
-# **Predict 1**: on the image none, in k-space those beside a measured line. An image network fills gaps by its
-# non-linearity alone, and what the coils and the data put back; a k-space network can interpolate, as GRAPPA does. On the
-# other hand an edge is a few pixels in the image and everywhere in k-space. Two tools for two jobs: use both.
+# **Predict 1**: on the image none; in k-space those near a measured line, as far as the chain reaches. An image network fills
+# gaps by its non-linearity alone, and what the coils and the data put back; a k-space network can interpolate, as GRAPPA
+# does. On the other hand an edge is a few pixels in the image and everywhere in k-space. Two tools for two jobs: use both.
 
 # %% [markdown]
 # ## W-Net: one of each
 #
 # W-Net (Souza & Frayne 2019) puts two U-Nets in a row, the first in k-space. We give it all coils as channels, real and
-# imaginary part each, and combine them in between. The class is the library's, line by line:
+# imaginary part each, and combine them in between. Its loss is the relative error of the image and, with a small weight
+# $\eta$, that of k-space. The class is the library's, line by line:
 
 
 # %% tags=["same:course_lib.methods.cross.w_net.WNet"]
@@ -383,7 +385,8 @@ assert unseen["KIKI-Net"].over(unseen["zero-filled"]).low > 0
 assert where.name == "gpu" or unseen["tuned TV"].over(unseen["KIKI-Net"]).low > 0  # see below
 
 # %% [markdown]
-# Predict 2: in so little training neither network comes near tuned TV; with more it is an open question. Why so far behind?
+# Predict 2: with profile `cpu` KIKI-Net, which sees the data again, is ahead of W-Net. In so little training neither network
+# comes near tuned TV; with more it is an open question. Why so far behind?
 # Take the networks out of KIKI-Net: what is left of a round is a step along the gradient of the misfit, with a step length
 # of 1. How far do the data alone get in so many rounds? Untrained, the last layers are zero, so we can ask KIKI-Net itself:
 
@@ -398,7 +401,7 @@ assert reached[2] + 0.5 < reached[8]
 
 # %% [markdown]
 # Many coils hold more than two rounds can get out of them. TV takes dozens of steps, and the solver of chapter 15 goes all the
-# way in one cascade; KIKI-Net's networks must learn what a few more steps would have given. With *one* coil, the paper's case,
+# way in a single round; KIKI-Net's networks must learn what a few more steps would have given. With *one* coil, the paper's case,
 # two rounds lose nothing: there a single step already is the whole of data consistency.
 
 # %%
@@ -592,8 +595,8 @@ assert all(psnr["R = 8"][name] < psnr["as trained"][name] for name in methods)
 assert psnr["as trained"]["tuned TV"] < psnr["R = 2"]["tuned TV"]  # a network may do worse with lines that it never had
 
 # %% [markdown]
-# Ask $K$ and $f$ themselves: what they add to the same coils in another order, put back into the old order, against what they
-# add:
+# Ask $K$ and $f$ themselves. Give them the same coils in another order, and put what they add back into the old order. Does that
+# differ from what they add to the coils as they were?
 
 # %%
 with torch.no_grad():
@@ -603,9 +606,9 @@ with torch.no_grad():
         assert change > 0.01
 
 # %% [markdown]
-# This is these networks' own weakness, though it shows in the PSNR only as far as they have learned to use the coils. To TV the coils are a sum, and a sum has no order. To a network that takes
-# them as channels, coil 1 is not coil 2: another array, or the same one plugged in another way, is another problem. Chapter
-# 11 asks whether ordering virtual coils by their energy helps.
+# This is these networks' own weakness, though it shows in the PSNR only as far as they have learned to use the coils. To TV the
+# coils are a sum, and a sum has no order. To a network that takes them as channels, coil 1 is not coil 2: another array, or the
+# same one plugged in another way, is another problem. Chapter 11 asked whether ordering virtual coils by their energy helps.
 
 # %% [markdown]
 # ## What the number hides

@@ -24,7 +24,7 @@
 # After this chapter you can
 #
 # 1. **derive** data consistency, the step that DC-CNN and MoDL share, from a minimisation problem (exercise 1, quiz 1),
-# 2. **write** DC-CNN, **turn** it into MoDL, and **write** a phase of ISTA-Net (exercises 2, 3 and 5, quiz 5),
+# 2. **write** DC-CNN, **turn** it into MoDL, and **write** a phase (one iteration) of ISTA-Net (exercises 2, 3 and 5, quiz 5),
 # 3. **differentiate** the solution of a linear system without a history of its solver (exercise 4),
 # 4. **measure** whether a network keeps the data, cascade by cascade (the slider, quiz 6),
 # 5. **compare** it with tuned classical methods, with intervals (exercise 7),
@@ -372,7 +372,8 @@ gradients = use(gradients, check.ch15_gradients)
 
 # %% [markdown] tags=["solution"]
 # **Analysis.** The backward pass costs one more solution, and keeps one image ($x$), however many steps the solver took.
-# It is right only as far as the solver has converged. Deep equilibrium models rest on the same identity.
+# It is right only as far as the solver has converged. Deep equilibrium models, networks whose image is the point where
+# one step changes nothing any more, rest on the same identity.
 
 # %% [markdown]
 # `shifted_inverse` does the same in its backward pass:
@@ -568,10 +569,11 @@ for name, network in networks.items():
 
 # %% [markdown]
 # Predict 2: seconds of training are few, the papers train for hours, and how many steps fit into them depends on your
-# machine; so the table is no verdict on the methods. In profile `ci` tuned TV wins; in `cpu` it depends on the network. Look
-# at three things. Where the interval of the last column holds 0, these slices cannot tell a method from TV. Against TV
-# networks tend to do worse on the real scan than on the simulated subject: they learned from simulations, TV from nobody.
-# And ADMM-Net has by far the fewest weights: what does each buy? It starts where ADMM with a soft threshold stands.
+# machine; so the table is no verdict on the methods. In profile `ci` tuned TV wins; in `cpu` the networks come near it on
+# the simulated subject, and with more seconds DC-CNN passes it (chapter 24). Look at three things. Where the interval of
+# the last column holds 0, these slices cannot tell a method from TV. Against TV networks tend to do worse on the real scan
+# than on the simulated subject: they learned from simulations, TV from nobody. And ADMM-Net has by far the fewest weights: what
+# does each buy? It starts where ADMM with a soft threshold stands.
 
 # %%
 order = tables["unseen simulated subject"]["DC-CNN"].values["psnr"].argsort()
@@ -678,9 +680,9 @@ figures.lines({"MoDL": psnr}, "iterations", "PSNR (dB)", x=[float(number) for nu
 
 # %% [markdown] tags=["solution"]
 # **Analysis.** After enough training it is best at, or near, the number it was trained with; many more make the image
-# *worse*, while the misfit hardly moves. A convergent algorithm would not mind more iterations. This one was trained to be good when it stops, and what keeps adding
-# up afterwards is the network's word on samples that nobody measured. A deep equilibrium model is trained at its fixed
-# point, and may be run on.
+# *worse*, while the misfit hardly moves. A convergent algorithm would not mind more iterations. This one was trained to be
+# good when it stops, and what keeps adding up afterwards is the network's word on samples that nobody measured. A deep
+# equilibrium model is trained at its fixed point, and may be run on.
 
 # %% [markdown]
 # ## Break it
@@ -720,7 +722,8 @@ assert max(lost["R = 2"][:3]) < 0 < min(lost["R = 8"][:3])  # the networks depen
 # %% [markdown]
 # More noise and wrong maps hurt all that solve for the data, and the zero-filled image the least. Data consistency makes
 # the image agree with what is given: noise, and a wrong model, included. With R = 2 every method gains from more samples;
-# with R = 8 every one loses. A network cannot be told about either, and neither can a fixed $\lambda$.
+# with R = 8 every one loses. The mask is told to all of them; that the noise has grown or that the maps are wrong is told
+# to none, be it a network or a fixed $\lambda$.
 
 # %% [markdown]
 # ## What the number hides
@@ -828,9 +831,9 @@ print(c.show("modl", source=False, verify=False))
 # ## Scaling up
 #
 # `COURSE_PROFILE=gpu` takes the full matrix and all coils, and trains the networks on the GPU where PyTorch finds one; the
-# classical methods stay on the CPU, so compare seconds a slice within one kind. The papers' sizes are the defaults: `c.build("dc_cnn")` has 5 cascades
-# of 5 layers and 64 channels, `c.build("modl")` has 10 iterations. Nothing else in this chapter changes. What does a training step
-# of each cost on this machine?
+# classical methods stay on the CPU, so compare seconds a slice within one kind. The papers' sizes are the defaults:
+# `c.build("dc_cnn")` has 5 cascades of 5 layers and 64 channels, `c.build("modl")` has 10 iterations. Nothing else in this
+# chapter changes. What does a training step of each cost on this machine?
 
 
 # %%

@@ -113,7 +113,7 @@ for name, slices in {"validation": validation, "test": test, "real": real}.items
 
 # %%
 zero_filled = c.build("zero_filled")
-tuning = [validation[i] for i in range(0, len(validation), 4)]  # few, since four networks are validated on them
+tuning = [validation[i] for i in range(0, len(validation), 3)]  # few, since four networks are validated on them
 lam = c.tune(lambda v: c.build("cs_tv", lam=v), tuning, [0.00025, 0.0005, 0.001, 0.002, 0.004])
 tv = c.build("cs_tv", lam=lam)
 baseline = c.evaluate(tv, tuning).mean("psnr")
@@ -438,7 +438,7 @@ print(f"RIM with h = -gradient against gradient descent: {difference:.1e}")
 assert difference < 1e-4
 
 # %% [markdown]
-# Each of the three holds an algorithm. None of the three has to stay near it.
+# Each of the three networks, PDHG-CSNet, PD-Net and RIM, holds an algorithm. None of them has to stay near it.
 
 # %% [markdown]
 # ## Sanity gate: can it overfit one slice?
@@ -518,7 +518,7 @@ for name in networks:  # two seconds are few for the one that starts from nothin
 # the more training it takes. DC-CNN need not learn what to do with the data, PDHG-CSNet only half of it; RIM must
 # discover even gradient descent. (The RIM in the picture at the top of this chapter trained three times as long on two
 # cores, and has discovered it.) That is no verdict on the methods: in a benchmark with days of training PD-Net came
-# first among five networks, and it was the smallest (Ramzi et al. 2020). It is a verdict on short training.
+# first among four networks, and it was the smallest (Ramzi et al. 2020). It is a verdict on short training.
 
 # %%
 order = unseen["RIM"].values["psnr"].argsort()
@@ -533,10 +533,10 @@ for word, index in {"worst": order[0], "best": order[-1]}.items():
 # %% [markdown]
 # ## Who keeps the data?
 #
-# The review warns that learned data consistency may be looser. Measure it in units of the noise. If $\sigma$ is the
-# standard deviation of the noise of a sample, then for the *true* image the mean of $|Ax - y|^2 / \sigma^2$ over all
-# acquired samples is
-# 1. Far above 1, the image contradicts the data. Far below, it has fitted their noise.
+# The review warns that learned data consistency may be looser. Measure it in units of the noise. From here on $\sigma$ is
+# not a step length but the standard deviation of the noise of a sample. Then for the *true* image the mean of
+# $|Ax - y|^2 / \sigma^2$ over all acquired samples is 1 (chapter 15 compared with the data instead). Far above 1, the image
+# contradicts the data. Far below, it has fitted their noise.
 #
 # > **Exercise 5** · core · 10 minutes · importance ★★★
 # >
@@ -589,8 +589,8 @@ assert distance["DC-CNN"] < distance["PD-Net"] and distance["PDHG-CSNet"] < dist
 
 # %% [markdown]
 # **Predict 2**, second half. Only DC-CNN has data consistency as its last word. PDHG-CSNet's exact dual step does *not*
-# make its result agree: a CNN speaks after it. Where everything is learned, agreement is learned as well, as far as it
-# pays in the loss, and no further. `python -m course_lib experiments 44` asks whether it is looser at equal training.
+# force its result to agree, near as it may come: a CNN speaks after it. Where everything is learned, agreement is learned
+# as well, as far as it pays in the loss, and no further. `python -m course_lib experiments 44` asks whether it is looser at equal training.
 #
 # Who keeps it honest, then? You can: put one step of chapter 15 behind the network. It solves for the image that agrees
 # with the data and is not far from what the network proposed.
@@ -613,7 +613,7 @@ assert all(away(after[name], typical) < distance[name] for name in ("PD-Net", "R
 
 # %% [markdown]
 # The misfit falls below 1. Where the network was far from the data the image gains, a lot in short training. Where it
-# was close, the step brings back some noise: agreement has a price, too.
+# was close already, as DC-CNN, the step brings back some noise: agreement has a price, too.
 
 # %% [markdown]
 # ## More steps than it was trained for
@@ -671,9 +671,10 @@ after_step(3 * T)
 slider("step", after_step, (1, 2, 3, T, T + 2, 2 * T, 3 * T))
 
 # %% [markdown]
-# Gradient descent and FISTA know where they go: each step lowers something that somebody wrote down, so more steps
-# cannot hurt for long. RIM promised to be good up to step $T$. Beyond it nobody looked. `python -m course_lib
-# experiments 47` measures both: is it the better optimiser at equal steps, and what happens after them?
+# Gradient descent and FISTA know where they go: to the minimum of something that somebody wrote down. It need not be a good
+# place (gradient descent ends in the noise), but no step is a surprise. RIM promised to be good up to step $T$. Beyond it
+# nobody looked. `python -m course_lib experiments 47` measures both: is it the better optimiser at equal steps, and what
+# happens after them?
 
 # %% [markdown]
 # ## Break it

@@ -311,8 +311,8 @@ figures.heat({name: s.repeat_interleave(6, 0)[None] for name, s in spreads.items
 # %% [markdown]
 # The total is the same for all three, R - 1; the only question is where it lies. With the **same lines** in every frame all aliasing of
 # still tissue stands still: it looks like tissue, and no frame knows better. With lines **in turn** it moves to a few other temporal
-# frequencies, as copies that flicker. With **random** lines it is thin and everywhere; what stays at frequency 0 comes from the central
-# lines, which all frames have, and from lines that none has. Tissue is mostly at frequency 0, a heart at the lowest few. So *what
+# frequencies, as copies that flicker. With **random** lines a part of it is thin and everywhere; the rest stays at frequency 0, and
+# comes from the central lines, which all frames have, and from lines that none has. Tissue is mostly at frequency 0, a heart at the lowest few. So *what
 # flickers fast is aliasing*: that is how one frame helps another.
 
 # %% [markdown]
@@ -511,14 +511,14 @@ assert unseen["CRNN"].over(unseen["zero-filled"]).low > (-0.1 if where.name == "
 # %% [markdown]
 # Predict 2, first half: with the seconds of profile `ci` the network has seen a handful of films, and all rivals win. In profile `cpu`,
 # on two cores, expect CRNN some decibels *over* TV in time on phantoms that it never saw, and some decibels **under** TV in space and
-# time. On the real heart even view sharing is hard to beat. A formula with two tuned numbers before nineteen thousand weights: why?
+# time. On the real heart even view sharing is hard to beat. A formula with two tuned numbers ahead of nineteen thousand weights: why?
 #
 # - Our phantoms are areas with soft shading that move at their borders. That is what total variation hopes for, word by word.
 # - TV takes dozens of iterations, CRNN three; and it learned for less than a minute, from few films.
-# - TV was told that a beat is a circle. CRNN has to find out, and its walks cannot.
+# - TV was told that a beat is a circle. CRNN was not, and its walks, which have a first and a last frame, cannot find out.
 # - On the real heart (another anatomy, contrast and motion) CRNN has left its training set. A formula has none to leave.
 #
-# What the network has: see the seconds. (The interval of the real heart is over noise and lines, not over people: it is one heart.)
+# What the network has is speed: see the seconds. (The interval of the real heart is over noise and lines, not over people: it is one heart.)
 
 # %%
 order = unseen["CRNN"].values["psnr"].argsort()
@@ -693,8 +693,9 @@ assert abs(same["view sharing"] - same["zero-filled"]) < 0.01  # nobody has a li
 # With the same lines in every frame no frame can help another, and view sharing *is* zero-filling: exercise 3 told you. CRNN, once it is
 # trained (`cpu`), still does something: it has also learned what a chest looks like, frame by frame. When another heart stands in
 # each frame, time says nothing, and all that believe in time lose. Look at R = 2: the rivals gain from more lines; a network that was
-# trained on R = 4 alone may gain nothing, or lose. Four coils are new to CRNN's network, but not to its data consistency, which solves
-# for them as TV does; view sharing solves for nothing. And the noise: compare how much each loses.
+# trained on R = 4 alone may gain nothing, or lose. Four coils are more data, and TV gains. CRNN's data consistency solves for them as
+# TV does, but to its network such films are new, and it may lose; view sharing solves for nothing. And the noise: compare how much
+# each loses.
 
 # %% [markdown]
 # ## What the number hides

@@ -15,8 +15,9 @@
 #
 # ![Three masks of k-space lines: all that were measured, the part that the network sees, and the part that is held out to test it](../docs/19_self_supervision.png)
 #
-# Every network so far was shown the truth. For a beating heart, or blood that flows in four dimensions, there is none: nobody
-# can measure all of k-space. **How can a network learn to fill in what nobody has ever measured?**
+# Chapter 18 taught without a truth, but its targets scatter wildly, and share lines, noise included, with the input. For a
+# beating heart, or a film of flowing blood, nobody can measure all of k-space. **How can a network learn to fill in what
+# nobody has ever measured?**
 
 # %% [markdown]
 # ## What you can do at the end
@@ -244,7 +245,8 @@ assert min(found.values()) < found[64]
 
 # %% [markdown]
 # On held-out lines more iterations do not always help: the error falls, then rises. Its lowest place is a fair guess of the
-# best one, though not exactly: with fewer lines one must stop earlier. So held-out lines can *tune*. Can they *teach*?
+# best one, though not exactly: it judges lines, not the image, and an image made of fewer lines. So held-out lines can
+# *tune*. Can they *teach*?
 
 # %% [markdown]
 # ## SSDU
@@ -374,8 +376,9 @@ trained = {name: methods[name] for name in trained}
 
 # %% [markdown]
 # Predict 2: held-out lines teach, and without a single truth the network comes to within sight of its twin. In so few steps it
-# does not reach it: its loss sees fewer lines, and noisy ones. With the short training of this chapter tuned TV, whose one
-# number was chosen *with* truths, is still a hard baseline on both. The paper, with days of training, finds both twins
+# need not reach it on the simulated person: its loss sees fewer lines, and noisy ones. On the real scan, look whether the
+# interval of the gap holds 0. With the short training of this chapter tuned TV, whose one number was chosen *with* truths, is
+# still a hard baseline, on the real scan most of all. The paper, with days of training, finds both twins
 # alike. How large the gap is at *equal steps*, and whether it counts: `python -m course_lib experiments 53 55`.
 
 # %%
@@ -441,8 +444,9 @@ figures.images(panels, truth=scan.image, zoom=(size // 3, size // 3, size // 4, 
 
 # %% [markdown]
 # The error on $\Gamma$ chose when to stop, and no truth was needed: a validation without images. It is a noisy judge, a few lines
-# of one scan, and need not stop at the very best step. A few hundred steps on one image teach less than many images do; what the
-# database has taught is a better start than nothing. Note what is *not* needed here: nobody else's scan.
+# of one scan, and need not stop at the very best step. Compare the four numbers: in the course's run (`cpu`) a hundred steps on
+# the scan itself do about as well as the database of other heads, and the database as a *start* does best, better than TV. Note
+# what the first of the two did *not* need: anybody else's scan.
 
 # %% [markdown]
 # ## Another way: know the noise
@@ -490,8 +494,8 @@ for name, s in {"test": sample, "validation": few[0], "training strip": one}.ite
     print(f"{name:15}read {epsilon:6.2f}, misfit of the true image {true:6.2f}: sigma = {sigma:.4f}")
 
 # %% [markdown]
-# Near, not exact. The smaller the matrix, the more signal there is even in the corners of k-space, and then the noise is
-# read too large: worst in profile `ci` and on the strips that we train on.
+# Near, not exact. The smaller the matrix and the weaker the noise, the more signal stands beside it even in the corners of
+# k-space, and then the noise is read too large, as in profile `ci` and on the validation slice.
 #
 # > **Exercise 4** · core · 15 minutes · importance ★★★
 # >
@@ -584,8 +588,8 @@ print(f"misfit of DBP's image over epsilon: {blind_to:.3f}")
 assert blind_to < 1.05
 
 # %% [markdown]
-# It keeps its promise: no image leaves the ball. But it hardly beats its own parent, and stays far from the network that learned on
-# held-out lines. Its loss asks for what the data already say; nothing in it rewards a good guess of what is missing. The
+# It keeps its promise: no image leaves the ball. But it hardly beats its own parent, if at all, and stays far from the network that
+# learned on held-out lines. Its loss asks for what the data already say; nothing in it rewards a good guess of what is missing. The
 # auto-encoder's habits are all that it adds. To know the noise is to know when to *stop*, not what to *fill in*.
 
 
@@ -621,7 +625,8 @@ slider("times", shown, tuple(states))
 
 # %% [markdown]
 # Too small, and the noise is fitted; too large, and the network's proposal is believed where the data could have
-# corrected it. Whether a factor of two counts, with training under the wrong $\epsilon$: `python -m course_lib experiments 56`.
+# corrected it. With so weak a network too large is by far the dearer mistake, and a little too small may even help. Whether
+# a factor of two counts, with training under the wrong $\epsilon$: `python -m course_lib experiments 56`.
 
 # %% [markdown]
 # ## Break it
@@ -787,8 +792,8 @@ for name in ("ssdu", "deep_basis_pursuit"):
 # > | 2 | one ablation ($\rho$ from 0.1 to 0.6, or two splits of each slice in one step) |
 # > | 1 | a case that breaks it, and why |
 # >
-# > <details><summary>Hint 1</summary>`for _ in range(steps)` and `c.muon.Muon`, as in `zero_shot`; it chooses the weights,
-# > too.</details>
+# > <details><summary>Hint 1</summary>`for _ in range(steps)` and `c.muon.Muon`, the optimiser of `c.fit` (chapter 13), as in
+# > `zero_shot`, which chooses the weights, too.</details>
 # > <details><summary>Hint 2</summary>Points mix the rows of a strip, so data consistency runs conjugate gradients: a step takes
 # > longer. Count steps, not seconds.</details>
 

@@ -68,7 +68,7 @@ print(f"profile {where.name}, torch {torch.__version__}, course_lib {c.__version
 #
 # Two kinds of data here. First the board that comes with the course, made by one command:
 #
-# `python -m course_lib leaderboard --profile cpu --seconds 100`
+# `python -m course_lib leaderboard --profile cpu --seconds 80`
 #
 # Each network was trained for the same time on the training persons; each classical method had its setting tuned on the
 # validation persons; all were measured on one unseen person (simulated with real coils and noise) and on the real scan. Second,
@@ -168,6 +168,10 @@ assert decided["dc_cnn"] == "better" and decided["zero_filled"] == "worse"
 # The simulated person's k-space was computed from an image; the real scan was never an image before it was measured. If the
 # order of the methods were a property of the methods, both would give the same one.
 #
+# There is a board for each kind of data: `random` lines (the one above), `regular` lines with a block around the centre,
+# `centre` lines alone (chapter 10), films of a `heart` and of `flow` (chapters 08 and 17; `flow` has no real scan), and
+# `small` images of 32 x 32 (chapters 13 and 20).
+#
 # > **Exercise 2** · core · 10 minutes · importance ★★★
 # >
 # > Write `tau(a, b)`, Kendall's rank correlation: over all pairs of methods, those in the same order in `a` and `b` minus
@@ -211,7 +215,8 @@ between = tau(scores(both, "test"), scores([eight[line.method] for line in both]
 print(f"random lines, simulated: tau of R = 4 and R = 8 {between:+.2f}")
 
 # %% [markdown]
-# The extremes keep their places, the middle does not. Look who moves most between the two columns:
+# The last places stay, most others do not: on the real scan tuned TV is ahead of all networks, if only by a hair of DC-CNN.
+# Look who moves most between the two columns:
 
 # %%
 ranks = {split: scores(lines, split).argsort(descending=True).argsort() + 1 for split in ("test", "real")}
@@ -327,7 +332,7 @@ assert trained, "the board holds no method that was trained more than once"
 # Is the board true? Make some rows again, in your profile. TV is tuned, two networks are trained for the same time.
 #
 # > **Predict 2.** Less time than on the board, and perhaps smaller images. Which of the three will be first on the simulated
-# > person, which on the real scan? By how much, given what you know about luck?
+# > person, which on the real scan? By how much, given what you know about luck? (Two tables below answer.)
 
 # %%
 R = 4
@@ -441,7 +446,7 @@ assert {verdict for *_, verdict in verdicts} >= {"confirmed", "refuted"}
 # - One person, a dozen slices: the intervals speak of other slices of the same head.
 # - Equal seconds is one fair rule among several. With equal steps, or hours, the order of the networks may change; large ones
 #   gain most from patience.
-# - Small settings: most networks here have a tenth of their paper's weights or less.
+# - Small settings: most networks here have a fifth of their paper's weights or less.
 # - One implementation of each. A bad place may be ours, not the method's; `c.card(name).differs` lists what we know.
 # - The settings of the networks' training were chosen on DC-CNN. Others might have liked others.
 # - PSNR rules. Chapter 09 showed what that rewards.

@@ -172,6 +172,11 @@ def test_training_curves_show_loss_validation_and_dashed_baselines(steps):
     assert figure._repr_mimebundle_()
 
 
+@pytest.mark.parametrize(("losses", "scale"), [([2.0, 1.0], "log"), ([0.5, -0.5], "linear")])
+def test_a_loss_that_may_be_negative_has_no_logarithm(losses, scale):
+    assert figures.curves(Run({}, 1.0, losses, [[1.0, 20.0]])).axes[0].get_yscale() == scale
+
+
 def test_a_notebook_gets_a_png_of_at_most_100_dpi_and_its_words(panels, truth):
     figure = figures.images(panels, truth, zoom=(0, 0, 8, 8))
     data, metadata = figure._repr_mimebundle_()

@@ -189,8 +189,9 @@ def curves(run: Run, baselines: dict[str, float] | None = None) -> Picture:
     picture = Picture(figsize=(WIDTH, 3.2), layout="constrained")
     left, right = picture.subplots(1, 2)
     smooth = torch.tensor(run.losses).unfold(0, min(20, run.steps), 1).mean(1)
-    left.semilogy(run.losses, color="0.8", linewidth=0.8, label="each step")
-    left.semilogy(range(run.steps - len(smooth), run.steps), smooth.numpy(), color=COLOURS[0], label="mean of 20")
+    left.plot(run.losses, color="0.8", linewidth=0.8, label="each step")
+    left.plot(range(run.steps - len(smooth), run.steps), smooth.numpy(), color=COLOURS[0], label="mean of 20")
+    left.set_yscale("log" if min(run.losses) > 0 else "linear")  # a critic's opinion may be negative
     label_axes(left, "step", "training loss")
     seconds, psnr = zip(*run.validation)
     right.plot(seconds, psnr, "o-", color=COLOURS[0], label="this network")
