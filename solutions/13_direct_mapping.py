@@ -457,7 +457,11 @@ def waves(model):
 true = ifft2c(torch.eye(N * N, dtype=torch.complex64).reshape(-1, N, N))
 fully = c.data.Pairs(images, everything, 8)
 stages = {"before training": waves(linear)}
-for word, time_for_it in {"after a moment": seconds / 8, "at the end": seconds / 2}.items():
+for word, time_for_it in {
+    "after a moment": seconds / 40,
+    "a little later": seconds / 10,
+    "at the end": seconds / 2,
+}.items():
     run = c.fit(linear, fully, validation, time_for_it, lr=3e-2, checks=0, progress=False)
     print(f"{word}: {run.steps} more steps")
     stages[word] = waves(linear)
