@@ -488,8 +488,8 @@ shown["signal there"] = [(energy[radius == r].mean() / energy.max()).sqrt().item
 figures.lines(shown, "distance from the centre of k-space", "relative error of the wave", x=[float(r) for r in rings])
 
 # %% [markdown]
-# After a moment hardly anything is found. With time enough the linear network finds **all of it**, from pairs alone, to about
-# a percent in profile `cpu` (the two seconds of `ci` are only the beginning). What is left stands at the edge of k-space,
+# After a moment hardly anything is found. A few seconds later the linear network has found **all of it**, from pairs alone, to
+# less than a percent in profile `cpu` (the two seconds of `ci` are only the beginning). What is left stands at the edge of k-space,
 # where images have the least signal: errors there cost little, so they go last. A learned transform *can* find $F^{-1}$. Then
 # why is the image of dAUTOMAP, with its tanh and its convolutions, so far from the truth? Because a third of k-space is not
 # all of it: of lines that were never measured nothing can be learned, and what the network must add in their place is not a
