@@ -1,8 +1,7 @@
 """What a result depends on, as one short number: if it changes, the result is stale.
 
 The code is every definition of the library that the method, training and evaluation reach, by the names that they use,
-without comments and docstrings; a name in an annotation is not used. The same on every machine and in every version of
-Python.
+without comments and docstrings; annotations use nothing. The same on every machine and in every version of Python.
 """
 
 import ast
