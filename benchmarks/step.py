@@ -123,7 +123,7 @@ def _elsewhere(method: str, size: str) -> list[str]:
     command = [sys.executable, "-m", "benchmarks.step", method, "--one", size]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        return ["", "killed" if done.returncode < 0 else done.stderr.strip().splitlines()[-1], "", ""]
+        return ["", "killed" if done.returncode < 0 else done.stderr.strip().splitlines()[-1][:64], "", ""]
     parameters, megabytes, ms, other = done.stdout.split()[-4:]
     return [f"{int(parameters):,}", megabytes, f"{float(ms):.0f}", f"{float(other):.0%}"]
 
