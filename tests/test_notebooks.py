@@ -44,6 +44,8 @@ def test_a_student_gets_the_stub_and_no_solution():
     stub = next(cell.source for cell in product.cells if "def double" in cell.source)
     lines = ["def double(x):", '    """Twice."""', f"    {build.STUB}", "", "", "check.ch99_double(double)"]
     assert stub.splitlines() == lines
+    with pytest.raises(NotImplementedError):
+        exec(build.STUB)
 
 
 def test_the_solved_notebook_has_everything_but_the_markers():
