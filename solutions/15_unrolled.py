@@ -455,24 +455,25 @@ assert (x - by_library).abs().max() < 1e-4
 # %% [markdown]
 # That is a test which every member of the family must pass: **switch off what is learned, and the algorithm must come
 # out.** An implementation that fails it has another algorithm inside, whatever its name. The library's methods say what
-# their parent is in a claim. We call each claim; it stops where it does not hold. The last column is what one more
-# iteration costs.
+# their parent is in a claim. We call each claim; it stops where the two images differ by more than $10^{-5}$. The last
+# column is what one more iteration costs. Five more networks of chapters 16 and 17 stand the same test.
 
 # %%
 unrolled = {  # and what each calls the number of its iterations
     "admm_net": "stages", "varnet": "iterations", "e2e_varnet": "cascades", "ista_net": "phases", "dc_cnn": "cascades",
     "modl": "iterations",
 }  # fmt: skip
+later = ("pdhg_csnet", "cp_net", "pd_net", "rim", "crnn")  # of chapters 16 and 17; all say "iterations"
 without = "without its learned part it is "
 
 
 def parameters(name, iterations):
-    return sum(p.numel() for p in c.build(name, **{unrolled[name]: iterations}).parameters())
+    return sum(p.numel() for p in c.build(name, **{unrolled.get(name, "iterations"): iterations}).parameters())
 
 
 print(f"{'method':12}{without:38}{'parameters':>12}{'one more':>12}")
 slope = {}
-for name in unrolled:
+for name in (*unrolled, *later):
     parent = next(text for text in claims(name) if text.startswith(without))
     claims(name)[parent](smallest(name), phantom(name))
     slope[name] = parameters(name, 2) - parameters(name, 1)
