@@ -571,7 +571,7 @@ for name, network in networks.items():
 # %% [markdown]
 # Predict 2: seconds of training are few, the papers train for hours, and how many steps fit into them depends on your
 # machine; so the table is no verdict on the methods. In profile `ci` tuned TV wins; in `cpu` the networks come near it on
-# the simulated subject, and with more seconds DC-CNN passes it (chapter 24). Look at three things. Where the interval of
+# the simulated subject, or pass it, and with more seconds DC-CNN is ahead by decibels (chapter 24). Look at three things. Where the interval of
 # the last column holds 0, these slices cannot tell a method from TV. Against TV networks tend to do worse on the real scan
 # than on the simulated subject: they learned from simulations, TV from nobody. And ADMM-Net has by far the fewest weights: what
 # does each buy? It starts where ADMM with a soft threshold stands.
