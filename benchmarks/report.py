@@ -9,11 +9,12 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def write(facts: dict, results: list[dict], folder: Path = RESULTS) -> Path:
-    """Writes <machine>.json and <machine>.md; rows not measured this time stay as they are. Returns the .md."""
+    """Write <machine>.json and <machine>.md; rows not measured this time stay, and peers' versions. Returns the .md."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{facts['machine']}.json"
-    before = json.loads(path.read_text())["rows"] if path.exists() else []
-    rows = {row["title"]: row for row in [*before, *results]}
+    before = json.loads(path.read_text()) if path.exists() else {"rows": [], "versions": {}}
+    rows = {row["title"]: row for row in [*before["rows"], *results]}
+    facts = facts | {"versions": before["versions"] | facts["versions"]}
     path.write_text(json.dumps(facts | {"rows": list(rows.values())}, indent=1) + "\n")
     table = path.with_suffix(".md")
     table.write_text(markdown(facts, list(rows.values())))

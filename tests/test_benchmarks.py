@@ -6,10 +6,11 @@ from importlib import import_module
 import pytest
 import torch
 
-from benchmarks import report
+from benchmarks import report, step
 from benchmarks.__main__ import ROWS
 from benchmarks.harness import OURS, TINY, Goal, Row, measure
 from benchmarks.import_time import over
+from course_lib.profiles import profile
 
 ALONE = {OURS, "sigpy"}  # what every installation has
 
@@ -67,6 +68,15 @@ def test_goals_are_judged_by_the_ratio():
 def test_the_report_keeps_rows_that_were_not_measured_again(tmp_path):
     facts = {"machine": "some-machine", "versions": {"torch": "2"}, "load_at_start": 0.0, "openmp": {}}
     first, second = measure(row(), TINY), measure(row(title="another"), TINY)
-    report.write(facts, [first, second], tmp_path)
+    report.write(facts | {"versions": {"torch": "1", "a peer": "7"}}, [first, second], tmp_path)
     table = report.write(facts, [first], tmp_path).read_text()
     assert "## a row" in table and "## another" in table and "best peer >= 1.50" in table
+    assert "torch 2" in table and "a peer 7" in table
+
+
+@pytest.mark.skipif(not step.RESET.exists(), reason="this system does not say how much memory a process held")
+def test_a_training_step_is_taken_apart(monkeypatch):
+    monkeypatch.setattr(step, "WHERE", profile("ci"))
+    (small,) = step.networks(["srcnn"])
+    parameters, megabytes, ms, other = step.measured(small, paper=False)
+    assert parameters == 14_114 and megabytes > 0 and ms > 0 and 0 < other < 1
