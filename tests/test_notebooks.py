@@ -150,7 +150,11 @@ def test_few_colours_keep_greys_grey():
         ImageDraw.Draw(picture).line([(0, 6 * i + 1), (255, 6 * i + 4)], (3 * i + 70, 3 * i + 50, 2 * i))
     picture.paste(Image.linear_gradient("L").convert("RGB"), (0, 128))
     picture.save(stored, "png")
-    few = Image.open(BytesIO(build.few_colours(stored.getvalue(), others=32))).convert("RGB").crop((0, 128, 256, 256))
+    few = (
+        Image.open(BytesIO(build.few_colours(stored.getvalue(), common=1, others=32)))
+        .convert("RGB")
+        .crop((0, 128, 256, 256))
+    )
     assert all(red == green == blue for _, (red, green, blue) in few.getcolors())
 
 
